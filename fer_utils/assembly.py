@@ -1,0 +1,68 @@
+"""The parts of a training, made from its configuration."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import keras
+import numpy as np
+
+from fer_utils import models
+from fer_utils.config import Phase, RunConfig
+
+
+def build(config: RunConfig, n_classes: int) -> keras.Model:
+    """The untrained network; its input has no fixed side where phases train at sides of their own."""
+    options = dict(config.model_options)
+    if config.head_l2 is not None:
+        options["head_l2"] = config.head_l2
+    size = None if any(phase.size for phase in config.phases) else 48
+    return models.build(config.model, n_classes=n_classes, size=size, seed=config.seed, **options)
+
+
+def optimizer(config: RunConfig, phase: Phase, steps: int) -> keras.optimizers.Optimizer:
+    """A fresh optimizer for `phase`, whose epochs have `steps` steps."""
+    rate: Any = phase.learning_rate
+    if phase.schedule == "cosine":
+        warmup = round(phase.warmup_epochs * steps)
+        rate = keras.optimizers.schedules.CosineDecay(
+            0.0 if warmup else phase.learning_rate,
+            phase.epochs * steps - warmup,
+            warmup_target=phase.learning_rate if warmup else None,
+            warmup_steps=warmup,
+        )
+    decay = config.weight_decay or None
+    if config.optimizer == "adam":
+        return keras.optimizers.Adam(rate, weight_decay=decay)
+    return keras.optimizers.SGD(rate, momentum=config.momentum, nesterov=True, weight_decay=decay)
+
+
+def sampled(labels: np.ndarray, rows: np.ndarray, config: RunConfig) -> np.ndarray:
+    """Training rows, with those of rare classes repeated when over-sampling: int64 (m,)."""
+    if config.sampling == "natural":
+        return rows
+    rng = np.random.default_rng([config.seed, 1])
+    largest = np.bincount(labels[rows]).max()
+    extra = [
+        rng.choice(members, largest - len(members))
+        for label in np.unique(labels[rows])
+        if len(members := rows[labels[rows] == label]) < largest
+    ]
+    return np.concatenate([rows, *extra])
+
+
+def image_weights(labels: np.ndarray, n_classes: int, config: RunConfig) -> np.ndarray | None:
+    """Weight of each training image, float32 (n,), n / (k · images of its class); None for equal weights."""
+    if config.class_weights == "none":
+        return None
+    counts = np.bincount(labels, minlength=n_classes)
+    return (len(labels) / (np.count_nonzero(counts) * np.maximum(counts, 1)))[labels].astype(np.float32)
+
+
+def reseed_dropout(model: keras.Model, seed: int, epoch: int) -> None:
+    """Give every random layer a state that is a pure function of (seed, epoch, its position)."""
+    for position, layer in enumerate(model.layers):
+        generator = getattr(layer, "seed_generator", None)
+        if generator is not None:
+            state = np.random.SeedSequence([seed, epoch, position]).generate_state(2) >> 1
+            generator.state.assign(state.astype(keras.backend.standardize_dtype(generator.state.dtype)))

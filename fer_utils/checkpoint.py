@@ -1,0 +1,69 @@
+"""The whole state of a training in one file, written at once or not at all."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+
+from fer_utils.records import atomic
+
+
+@dataclass
+class State:
+    """What a training knows besides its variables.
+
+    Attributes:
+        epoch: epochs finished.
+        history: one row per finished epoch.
+        kept: kept epoch's name -> epoch (from 1) it stands for so far.
+        best: part -> highest accuracy so far.
+        best_loss: lowest monitored loss since the phase began (for plateau and early stopping).
+        plateau_wait, stop_wait: epochs since then.
+        rate_factor: what plateaus have made of the phase's learning rate.
+        stopped: early stopping has ended the training.
+        seconds: wall time of all sessions; train_seconds: of the train steps alone; images: trained on.
+    """
+
+    epoch: int = 0
+    history: list[dict[str, Any]] = field(default_factory=list)
+    kept: dict[str, int] = field(default_factory=dict)
+    best: dict[str, float] = field(default_factory=dict)
+    best_loss: float = float("inf")
+    plateau_wait: int = 0
+    stop_wait: int = 0
+    rate_factor: float = 1.0
+    stopped: bool = False
+    seconds: float = 0.0
+    train_seconds: float = 0.0
+    images: int = 0
+
+
+def save(path: Path, state: State, model: keras.Model) -> None:
+    """Write weights, optimizer variables and state to one file, atomically."""
+    arrays = {f"weight_{i}": keras.ops.convert_to_numpy(v) for i, v in enumerate(model.weights)}
+    slots = {f"optimizer_{i}": keras.ops.convert_to_numpy(v) for i, v in enumerate(model.optimizer.variables)}
+    with atomic(path) as file:
+        np.savez(file, state=np.array(json.dumps(asdict(state))), **arrays, **slots)
+
+
+def load_state(path: Path) -> State | None:
+    """The state of an interrupted training, or None where there is none."""
+    if not path.is_file():
+        return None
+    with np.load(path, allow_pickle=False) as stored:
+        return State(**json.loads(str(stored["state"])))
+
+
+def load_variables(path: Path, model: keras.Model) -> None:
+    """Give a compiled model its weights and optimizer variables back."""
+    if not model.optimizer.built:
+        model.optimizer.build(model.trainable_variables)
+    with np.load(path, allow_pickle=False) as stored:
+        for prefix, variables in (("weight", model.weights), ("optimizer", model.optimizer.variables)):
+            for i, variable in enumerate(variables):
+                variable.assign(stored[f"{prefix}_{i}"])

@@ -1,0 +1,181 @@
+"""What one training is: everything that decides its outcome, and nothing else."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from fer_utils.data.splits import SplitSpec
+
+RECIPE_VERSION = 1
+"""Bumped whenever a change of code moves numbers, so that older records no longer answer for it."""
+
+PARTS = ("train", "validation", "test")
+_LABELS = ("report", "protocol")
+_CHOICES = {
+    "optimizer": ("adam", "sgd"),
+    "class_weights": ("none", "balanced"),
+    "sampling": ("natural", "oversample"),
+    "monitor": PARTS,
+}
+
+
+@dataclass(frozen=True)
+class Phase:
+    """Consecutive epochs under one optimizer; each phase starts a fresh one, moments included.
+
+    Attributes:
+        epochs: how many.
+        learning_rate: at the start.
+        schedule: `"constant"` (what a plateau rule may lower) or `"cosine"` (down to 0 at the phase's end).
+        warmup_epochs: of a cosine schedule, linear from 0.
+        size: side in pixels of the images trained on; None for the dataset's 48.
+        trainable: `"all"` layers, or the `"head"` (the last layer) alone.
+    """
+
+    epochs: int
+    learning_rate: float
+    schedule: str = "constant"
+    warmup_epochs: float = 0.0
+    size: int | None = None
+    trainable: str = "all"
+
+    def __post_init__(self) -> None:
+        if self.epochs < 1 or self.learning_rate <= 0:
+            raise ValueError(f"A phase needs at least 1 epoch and a learning rate above 0; got {self}.")
+        _one_of("schedule", self.schedule, ("constant", "cosine"))
+        _one_of("trainable", self.trainable, ("all", "head"))
+
+
+@dataclass(frozen=True)
+class RunConfig:
+    """One training. Fields left at their default do not enter `key`, so new fields leave old records valid.
+
+    Attributes:
+        model, model_options: arguments of `fer_utils.models.build`.
+        dataset, dataset_options: arguments of `fer_utils.data.load`.
+        split: who trains, chooses and tests.
+        phases: the schedule.
+        loss, margin, label_smoothing: arguments of `fer_utils.losses.get`.
+        head_l2: L2 penalty on the last layer's kernel; None keeps the model's own.
+        augmentation: a name in `fer_utils.augment.POLICIES`.
+        optimizer: `"adam"` or `"sgd"` (Nesterov, `momentum`); `weight_decay` is decoupled (Keras's).
+        batch_size: images a step.
+        class_weights: `"balanced"` weighs each image by n / (k · images of its class).
+        sampling: `"oversample"` repeats images of rare classes until all are as frequent as the commonest.
+        monitor: the part whose loss and accuracy stand in the history as `val_*` and drive `plateau_patience`
+            and `early_stopping`. Sound is `"validation"`; psg2025 watched the `"test"` set, cutm2024 `"train"`.
+        plateau_patience: epochs without a lower `val_loss` before the rate is multiplied by `plateau_factor`.
+        early_stopping: epochs without a lower `val_loss` before training ends.
+        keep: epochs whose predictions are kept: `"last"`, `"best_<part>"` (highest accuracy on that part,
+            the earliest of equals) and `"block_<i>"` (end of phase i, from 1).
+        score_test: whether this run is final and may score the test set.
+        seed: of weights, order, augmentation and dropout.
+        report, protocol: labels (`"psg2025"`, `"reported"` or `"sound"`); they do not enter `key`.
+    """
+
+    model: str
+    dataset: str
+    phases: tuple[Phase, ...]
+    split: SplitSpec = SplitSpec()
+    model_options: Mapping[str, Any] = field(default_factory=dict)
+    dataset_options: Mapping[str, Any] = field(default_factory=dict)
+    loss: str = "cross_entropy"
+    margin: float = 1.0
+    label_smoothing: float = 0.0
+    head_l2: float | None = None
+    augmentation: str = "none"
+    optimizer: str = "adam"
+    momentum: float = 0.9
+    weight_decay: float = 0.0
+    batch_size: int = 64
+    class_weights: str = "none"
+    sampling: str = "natural"
+    monitor: str = "validation"
+    plateau_patience: int | None = None
+    plateau_factor: float = 0.1
+    early_stopping: int | None = None
+    keep: tuple[str, ...] = ("last", "best_validation")
+    score_test: bool = False
+    seed: int = 0
+    report: str = "study"
+    protocol: str = "sound"
+
+    def __post_init__(self) -> None:
+        if not self.phases:
+            raise ValueError("A run needs at least one Phase; got none. Pass phases=(Phase(epochs, learning_rate),).")
+        for name, allowed in _CHOICES.items():
+            _one_of(name, getattr(self, name), allowed)
+        kept = ["last", *(f"best_{p}" for p in PARTS), *(f"block_{i + 1}" for i in range(len(self.phases)))]
+        for name in self.keep:
+            _one_of("keep", name, kept)
+        if not self.keep:
+            raise ValueError(f"A run keeps at least one epoch's predictions; got none. Name some of {', '.join(kept)}.")
+        if not self.score_test and ("best_test" in self.keep or self.monitor == "test"):
+            raise ValueError(
+                "A run that watches the test set or keeps its best epoch scores it every epoch; "
+                "got score_test=False. Declare the run final with score_test=True, or monitor validation."
+            )
+
+    @property
+    def epochs(self) -> int:
+        """Epochs of all phases."""
+        return sum(phase.epochs for phase in self.phases)
+
+    @property
+    def chosen_on_test(self) -> tuple[str, ...]:
+        """Which of `keep` depend on a test set that chose them: the epoch itself, or the schedule before it."""
+        steered = self.monitor == "test" and (self.plateau_patience or self.early_stopping)
+        return tuple(name for name in self.keep if name == "best_test" or steered)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain types, ready for JSON."""
+        return json.loads(json.dumps(dataclasses.asdict(self)))
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> RunConfig:
+        """The inverse of `to_dict`.
+
+        Raises:
+            ValueError: a field this version does not know.
+        """
+        known = {f.name for f in dataclasses.fields(cls)}
+        if unknown := set(values) - known:
+            raise ValueError(f"A configuration has the fields {', '.join(sorted(known))}; got also {unknown}.")
+        values = dict(values)
+        values["phases"] = tuple(Phase(**phase) for phase in values["phases"])
+        values["split"] = SplitSpec(**values["split"])
+        values["keep"] = tuple(values["keep"])
+        return cls(**values)
+
+    @property
+    def key(self) -> str:
+        """10 hexadecimal digits of everything that decides the outcome, and the recipe version."""
+        content = json.dumps([RECIPE_VERSION, _differing(self)], sort_keys=True)
+        return hashlib.blake2b(content.encode(), digest_size=5).hexdigest()
+
+
+def _one_of(name: str, value: Any, allowed: tuple[str, ...] | list[str]) -> None:
+    if value not in allowed:
+        raise ValueError(f"{name} is one of {', '.join(allowed)}; got {value!r}.")
+
+
+def _differing(instance: Any) -> Any:
+    """Fields that are not at their default, recursively, without labels."""
+    if isinstance(instance, (tuple, list)):
+        return [_differing(item) for item in instance]
+    if isinstance(instance, Mapping):
+        return {key: _differing(value) for key, value in instance.items()}
+    if not dataclasses.is_dataclass(instance):
+        return instance
+    found = {}
+    for spec in dataclasses.fields(instance):
+        value = getattr(instance, spec.name)
+        default = spec.default if spec.default_factory is dataclasses.MISSING else spec.default_factory()
+        if spec.name not in _LABELS and value != default:
+            found[spec.name] = _differing(value)
+    return found

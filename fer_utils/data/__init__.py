@@ -1,0 +1,56 @@
+"""Datasets: one `load()` for every layout, splits, audit, synthetic faces."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+from fer_utils.data.dataset import (
+    CKPLUS_EXPRESSIONS,
+    EXPRESSIONS,
+    FERPLUS_EXPRESSIONS,
+    USAGES,
+    FaceDataset,
+)
+
+__all__ = ["CKPLUS_EXPRESSIONS", "EXPRESSIONS", "FERPLUS_EXPRESSIONS", "NAMES", "USAGES", "FaceDataset", "data_root", "load"]
+
+NAMES = ("fer2013", "ferplus", "ckplus", "synthetic")
+
+
+def data_root(root: str | Path | None = None) -> Path:
+    """Where datasets are looked for: `root`, else `$FER_DATA`, else `data/`."""
+    return Path(root or os.environ.get("FER_DATA") or "data").expanduser()
+
+
+def load(name: str, root: str | Path | None = None, **options: Any) -> FaceDataset:
+    """Load a dataset, whatever layout it is in.
+
+    Args:
+        name: `"fer2013"`, `"ferplus"`, `"ckplus"` or `"synthetic"`.
+        root: a file or folder; its layout is recognised by content. Default: `$FER_DATA`, else `data/`.
+            Not used for synthetic faces, which are drawn.
+        **options: `labels="majority" | "distribution"` for FER+; the arguments of
+            `fer_utils.data.synthetic.faces` for synthetic faces.
+
+    Returns:
+        A `FaceDataset`.
+
+    Raises:
+        ValueError: unknown name or option, or bad input; the message names file, row, rule and remedy.
+        FileNotFoundError: nothing there; the message says what to fetch and where to put it.
+    """
+    if name == "synthetic":
+        from fer_utils.data import synthetic
+
+        return synthetic.faces(**options)
+    if name not in NAMES:
+        raise ValueError(f"A dataset is one of {', '.join(NAMES)}; got {name!r}. Choose one of these names.")
+    from fer_utils.data import ckplus, fer2013, ferplus
+
+    readers = {"fer2013": fer2013.read, "ferplus": ferplus.read, "ckplus": ckplus.read}
+    if options and (name != "ferplus" or set(options) != {"labels"}):
+        allowed = "labels" if name == "ferplus" else "none"
+        raise ValueError(f"Options of {name!r}: {allowed}; got {', '.join(options)}. Leave out what is not listed.")
+    return readers[name](data_root(root), **options)

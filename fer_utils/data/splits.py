@@ -1,0 +1,185 @@
+"""Which images train, choose and test: the splits of the reports and the sound ones.
+
+A split is described by a `SplitSpec` (small, part of every run's configuration) and made from a dataset
+by `make`. Splits are drawn over the dataset's canonical order, so they do not depend on the layout it
+was read from, and each has a hash of what it picked.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+import numpy as np
+from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold, train_test_split
+
+from fer_utils.data.dataset import USAGES, FaceDataset
+
+KINDS = ("usage", "merged", "random", "kfold")
+GROUPS = (None, "subjects", "sequences")
+
+
+@dataclass(frozen=True)
+class SplitSpec:
+    """How to divide a dataset.
+
+    Attributes:
+        kind: `"usage"` (FER2013's Training / PublicTest / PrivateTest), `"merged"` (Training against both test
+            parts, 7,178 images, as folders without Usage suggest), `"random"` (stratified hold-out) or `"kfold"` (stratified k-fold, `fold` of `n_folds` is the test set).
+        test_size: share or number of images held out by `"random"`.
+        validation_size: share of what is left that becomes validation; 0 for none.
+            With `groups` it is rounded to a whole number of inner folds.
+        groups: keep whole `"subjects"` or `"sequences"` on one side; None splits image by image.
+        fold, n_folds: for `"kfold"`, `fold` in 0..n_folds-1.
+        seed: of the draw.
+        max_train: keep at most this many training images (stratified), or None for all.
+    """
+
+    kind: str = "usage"
+    test_size: float | int = 0.2
+    validation_size: float = 0.0
+    groups: str | None = None
+    fold: int = 0
+    n_folds: int = 5
+    seed: int = 0
+    max_train: int | None = None
+
+    def __post_init__(self) -> None:
+        if self.kind not in KINDS:
+            raise ValueError(f"A split's kind is one of {', '.join(KINDS)}; got {self.kind!r}.")
+        if self.groups not in GROUPS:
+            raise ValueError(f"A split's groups are 'subjects', 'sequences' or None; got {self.groups!r}.")
+        if not 0 <= self.validation_size < 1:
+            raise ValueError(f"validation_size is a share in [0, 1); got {self.validation_size!r}.")
+        if self.kind == "kfold" and not 0 <= self.fold < self.n_folds:
+            raise ValueError(f"fold must lie in 0..{self.n_folds - 1}; got {self.fold}.")
+
+    def folds(self) -> list[SplitSpec]:
+        """The `n_folds` splits of which this is one."""
+        return [replace(self, fold=fold) for fold in range(self.n_folds)]
+
+
+@dataclass(frozen=True, eq=False)
+class Split:
+    """Positions in the dataset's arrays, int64: `train` (a,), `validation` (b,), `test` (c,); b may be 0.
+
+    Each part stands in canonical order. `hash` (16 hexadecimal digits) identifies what was picked
+    whatever layout the dataset was read from.
+    """
+
+    train: np.ndarray
+    validation: np.ndarray
+    test: np.ndarray
+    hash: str
+
+    def __iter__(self) -> Iterator[np.ndarray]:
+        return iter((self.train, self.validation, self.test))
+
+    @property
+    def sizes(self) -> dict[str, int]:
+        """Images per part."""
+        return {"train": len(self.train), "validation": len(self.validation), "test": len(self.test)}
+
+
+def make(dataset: FaceDataset, spec: SplitSpec) -> Split:
+    """Divide `dataset` as `spec` says.
+
+    Returns:
+        A `Split`; its parts are disjoint.
+
+    Raises:
+        ValueError: the dataset lacks what the split needs (usage, subjects, sequences), or a class has
+            too few images or groups to stand in every part.
+    """
+    order = dataset.canonical_order
+    ranked = dataset.subset(order)
+    if spec.kind in ("usage", "merged"):
+        train, validation, test = _by_usage(ranked)
+        if spec.kind == "merged":
+            train, validation, test = train, validation[:0], np.concatenate([validation, test])
+    else:
+        groups = _groups(ranked, spec.groups)
+        rest, test = _hold_out(ranked.labels, groups, spec)
+        train, validation = _inner(ranked.labels, groups, rest, spec)
+    if spec.max_train is not None and spec.max_train < len(train):
+        train, _ = train_test_split(
+            train, train_size=spec.max_train, random_state=spec.seed, stratify=ranked.labels[train]
+        )
+    ranks = [np.sort(part) for part in (train, validation, test)]
+    content = hashlib.blake2b(b"|".join(part.astype("<i8").tobytes() for part in ranks), digest_size=8)
+    return Split(*(order[part] for part in ranks), hash=content.hexdigest())
+
+
+def _by_usage(dataset: FaceDataset) -> tuple[np.ndarray, ...]:
+    found = set() if dataset.usage is None else set(np.unique(dataset.usage))
+    if not set(USAGES) <= found:
+        raise ValueError(
+            f"The usage split needs images marked {', '.join(USAGES)}; {dataset.name!r} has "
+            f"{', '.join(sorted(found)) or 'no usage'}. Read FER2013 from a layout that tells the Usage "
+            "(fer2013.csv, icml_face_data.csv, or folders whose file names start with it), or use a random split."
+        )
+    return tuple(np.flatnonzero(dataset.usage == usage) for usage in USAGES)
+
+
+def _groups(dataset: FaceDataset, field: str | None) -> np.ndarray | None:
+    if field is None:
+        return None
+    groups = getattr(dataset, field)
+    if groups is None:
+        raise ValueError(
+            f"A split grouped by {field} needs to know each image's; {dataset.name!r} as read here does not tell. "
+            "Use CK+48 folders with their original file names, or groups=None (and say so)."
+        )
+    return groups
+
+
+def _hold_out(labels: np.ndarray, groups: np.ndarray | None, spec: SplitSpec) -> tuple[np.ndarray, np.ndarray]:
+    everything = np.arange(len(labels))
+    if spec.kind == "kfold":
+        return _fold(labels, groups, spec.n_folds, spec.fold, spec.seed)
+    if groups is None:
+        rest, test = _stratified(everything, spec.test_size, spec.seed, labels)
+        return rest, test
+    share = spec.test_size if spec.test_size < 1 else spec.test_size / len(labels)
+    return _fold(labels, groups, max(2, round(1 / share)), 0, spec.seed)
+
+
+def _inner(
+    labels: np.ndarray, groups: np.ndarray | None, rest: np.ndarray, spec: SplitSpec
+) -> tuple[np.ndarray, np.ndarray]:
+    if spec.validation_size == 0:
+        return rest, rest[:0]
+    seed = spec.seed + 1 + spec.fold
+    if groups is None:
+        return _stratified(rest, spec.validation_size, seed, labels[rest])
+    train, validation = _fold(labels[rest], groups[rest], max(2, round(1 / spec.validation_size)), 0, seed)
+    return rest[train], rest[validation]
+
+
+def _stratified(indices: np.ndarray, size: float | int, seed: int, labels: np.ndarray) -> tuple[np.ndarray, ...]:
+    try:
+        return tuple(train_test_split(indices, test_size=size, random_state=seed, stratify=labels))
+    except ValueError as error:
+        raise ValueError(
+            f"A stratified split puts every class on both sides; with sizes {_counts(labels)} and test_size={size} "
+            f"that is not possible ({error}). Use more images or another size."
+        ) from error
+
+
+def _fold(
+    labels: np.ndarray, groups: np.ndarray | None, n_folds: int, fold: int, seed: int
+) -> tuple[np.ndarray, np.ndarray]:
+    splitter = StratifiedKFold if groups is None else StratifiedGroupKFold
+    try:
+        folds = list(splitter(n_folds, shuffle=True, random_state=seed).split(labels, labels, groups))
+    except ValueError as error:
+        raise ValueError(
+            f"A stratified {n_folds}-fold needs at least {n_folds} images (or groups) per class; got {_counts(labels)} "
+            f"({error}). Use fewer folds."
+        ) from error
+    return folds[fold]
+
+
+def _counts(labels: np.ndarray) -> list[int]:
+    return np.bincount(labels).tolist()

@@ -1,0 +1,86 @@
+"""The plain CNNs of three reports, as their tables print them (convolutions, pooling, dense layers).
+
+None of the reports states where the ReLU stands. *Ours*, as in the usual Keras code: it belongs to the
+convolution or dense layer and comes before the batch normalisation. The last layer gives logits.
+"""
+
+import keras
+
+from fer_utils.models.common import Layers, Settings
+
+Convolution = tuple[int, int, str]  # filters, kernel, padding
+
+
+def _block(
+    make: Layers, x: keras.KerasTensor, name: str, *convolutions: Convolution, norm: str
+) -> keras.KerasTensor:
+    """Convolutions with ReLU, BatchNorm after `norm` = "each" | "last" | "none", 2x2 max pooling, dropout."""
+    for i, (filters, kernel, padding) in enumerate(convolutions, start=1):
+        x = make.conv(x, filters, kernel, f"{name}_conv{i}", padding=padding, activation="relu")
+        if norm == "each" or (norm == "last" and i == len(convolutions)):
+            x = make.norm(x, f"{name}_norm{i}")
+    x = keras.layers.MaxPooling2D(2, name=f"{name}_pool")(x)
+    return make.dropout(x, f"{name}_dropout")
+
+
+def _dense(make: Layers, x: keras.KerasTensor, units: int, name: str) -> keras.KerasTensor:
+    """Dense layer with ReLU, then BatchNorm and dropout: (batch, features) to (batch, units)."""
+    x = make.norm(make.dense(x, units, name), f"{name}_norm")
+    return make.dropout(x, f"{name}_dropout")
+
+
+def cutm2024(settings: Settings) -> keras.Model:
+    """The CNN of `cutm2024`: 1,375,175 parameters at 48 pixels and 7 classes.
+
+    Two blocks of two valid convolutions (64 at 5x5, 128 at 3x3), each with dropout 0.4, and one dense
+    layer of 128. No batch normalisation.
+    """
+    make = Layers(settings)
+    image = make.image()
+    x = _block(make, image, "block1", (64, 5, "valid"), (64, 5, "valid"), norm="none")
+    x = _block(make, x, "block2", (128, 3, "valid"), (128, 3, "valid"), norm="none")
+    x = keras.layers.Flatten(name="flatten")(x)
+    return make.model(image, make.dense(x, 128, "dense1"))
+
+
+def iitk2023_model1(settings: Settings) -> keras.Model:
+    """Model 1 of `iitk2023` (Table 4.1): 824,679 parameters at 48 pixels and 7 classes.
+
+    The table prints 71,655 parameters for the last layer, where 1024 x 7 + 7 = 7,175: its rows sum to
+    889,159 with the former and to 824,679 with the latter. The text names one more dense layer than the
+    table; we build the table.
+    """
+    make = Layers(settings)
+    image = make.image()
+    x = _block(make, image, "block1", (32, 3, "valid"), (32, 3, "valid"), norm="last")
+    x = _block(make, x, "block2", (64, 3, "valid"), (64, 3, "valid"), norm="each")
+    x = _block(make, x, "block3", (128, 3, "valid"), (128, 3, "valid"), norm="each")
+    x = keras.layers.Flatten(name="flatten")(x)
+    return make.model(image, _dense(make, x, 1024, "dense1"))
+
+
+def _five_convolutions(settings: Settings, first_padding: str) -> keras.Model:
+    """The network that iitk2023 Model 2 and colab2023 share up to the padding of the first convolution."""
+    make = Layers(settings)
+    image = make.image()
+    x = _block(make, image, "block1", (32, 3, first_padding), (64, 3, "same"), norm="last")
+    x = _block(make, x, "block2", (128, 5, "same"), norm="last")
+    x = _block(make, x, "block3", (512, 3, "same"), norm="last")
+    x = _block(make, x, "block4", (512, 3, "same"), norm="last")
+    x = keras.layers.Flatten(name="flatten")(x)
+    x = _dense(make, x, 256, "dense1")
+    return make.model(image, _dense(make, x, 512, "dense2"))
+
+
+def iitk2023_model2(settings: Settings) -> keras.Model:
+    """Model 2 of `iitk2023` (Table 4.2): 3,841,543 parameters at 48 pixels and 7 classes (3.8 M claimed)."""
+    return _five_convolutions(settings, "valid")
+
+
+def colab2023(settings: Settings) -> keras.Model:
+    """The CNN of `colab2023`: 4,496,903 parameters, 4,492,935 of them trainable, at 48 pixels and 7 classes.
+
+    It is iitk2023's Model 2 with a padded first convolution, so that 3 x 3 x 512 features are flattened
+    instead of 2 x 2 x 512. The report gives no dropout rate: 0.25 is *ours*.
+    """
+    return _five_convolutions(settings, "same")

@@ -1,0 +1,55 @@
+"""The study's figures: one function makes and returns one figure, in one style.
+
+Figures are made without pyplot's global state, so a notebook shows each once, as the value of its cell, under
+any Matplotlib backend. Every function takes `caption`, a sentence that goes below the figure, and `profile`:
+figures of the quick profile say that their numbers mean nothing.
+
+Every picture of faces goes through `faces` (class means through `mean_faces`), which withholds the faces of
+people unless it is told that the figure stays on the user's own machine (`published=False`).
+"""
+
+from fer_utils.plots.curves import comparison, learning_curves, roc_curves
+from fer_utils.plots.data import (
+    class_distribution,
+    pixel_distribution,
+    pixel_distribution_by_class,
+    split_distribution,
+)
+from fer_utils.plots.gallery import CKPLUS_NOTICE, PUBLISHABLE_CKPLUS_SUBJECTS, faces, may_publish
+from fer_utils.plots.matrices import (
+    confusion_matrices,
+    confusion_matrix,
+    correlation,
+    heatmap,
+    report_heatmap,
+)
+from fer_utils.plots.sheets import augmentation_sheet, mean_faces, predictions_grid, sample_grid
+from fer_utils.plots.style import EXPRESSION_COLOURS, colours, note, stamp, use_style
+
+__all__ = [
+    "CKPLUS_NOTICE",
+    "EXPRESSION_COLOURS",
+    "PUBLISHABLE_CKPLUS_SUBJECTS",
+    "augmentation_sheet",
+    "class_distribution",
+    "colours",
+    "comparison",
+    "confusion_matrices",
+    "confusion_matrix",
+    "correlation",
+    "faces",
+    "heatmap",
+    "learning_curves",
+    "may_publish",
+    "mean_faces",
+    "note",
+    "pixel_distribution",
+    "pixel_distribution_by_class",
+    "predictions_grid",
+    "report_heatmap",
+    "roc_curves",
+    "sample_grid",
+    "split_distribution",
+    "stamp",
+    "use_style",
+]

@@ -1,0 +1,212 @@
+"""Pictures of faces. Whether a face may be seen outside the user's machine is decided here and nowhere else.
+
+FER2013's and CK+'s faces are not ours to publish, so neither a figure nor the output of an executed notebook
+may show them. Synthetic faces may be shown, CK+'s eleven publishable subjects with their notice, and class means.
+"""
+
+from __future__ import annotations
+
+import re
+import textwrap
+from collections.abc import Sequence
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.patches import Ellipse, Rectangle
+
+from fer_utils.plots import style
+
+PUBLISHABLE_CKPLUS_SUBJECTS = frozenset({52, 55, 74, 106, 111, 113, 121, 124, 125, 130, 132})
+"""CK+ subjects who agreed to be shown in print (S52 to S132), as quoted from CK+'s user agreement."""
+
+CKPLUS_NOTICE = "©Jeffrey Cohn"
+"""Must stand beside every published picture of a CK+ subject."""
+
+DATASET_TITLES = {"fer2013": "FER2013", "ferplus": "FER2013", "ckplus": "CK+", "synthetic": "Synthetic"}
+
+_SUBJECT = re.compile(r"[Ss]0*(\d+)")
+_TITLE_SIZE, _TITLE_LINE = 7.0, 0.125
+_LARGE, _MEDIUM, _SMALL, _GAP = 1.0, 0.75, 0.36, 0.06  # sides of a face and the gap between two, in inches
+
+
+def may_publish(dataset_name: str, subjects: Sequence[str] | np.ndarray | None, n: int) -> np.ndarray:
+    """Which of n faces may be shown to others.
+
+    Args:
+        dataset_name: a `FaceDataset.name`. Faces of any other name count as somebody's and stay private.
+        subjects: n names such as `"S052"` or `"S52"`, or None if unknown.
+        n: number of faces.
+
+    Returns:
+        bool (n,): all synthetic faces; of CK+ those of `PUBLISHABLE_CKPLUS_SUBJECTS`; no others.
+
+    Raises:
+        ValueError: not one subject per face.
+    """
+    if subjects is not None and len(subjects) != n:
+        raise ValueError(f"subjects must name the person of each of {n} faces; got {len(subjects)} names.")
+    if dataset_name == "synthetic":
+        return np.ones(n, dtype=bool)
+    if dataset_name != "ckplus" or subjects is None:
+        return np.zeros(n, dtype=bool)
+    found = [_SUBJECT.fullmatch(str(subject)) for subject in subjects]
+    return np.array([bool(m) and int(m[1]) in PUBLISHABLE_CKPLUS_SUBJECTS for m in found], dtype=bool)
+
+
+@style.styled
+def faces(
+    images: np.ndarray | Sequence[np.ndarray | None],
+    titles: Sequence[str] | None = None,
+    columns: int | None = None,
+    *,
+    dataset_name: str,
+    subjects: Sequence[str] | np.ndarray | None = None,
+    published: bool = True,
+    title: str = "",
+    title_colours: Sequence[str] | None = None,
+    row_titles: Sequence[str] | None = None,
+    overlays: Sequence[np.ndarray | None] | None = None,
+    caption: str = "",
+    profile: str | None = None,
+) -> Figure:
+    """A grid of faces: the one function through which every picture of single faces goes.
+
+    Args:
+        images: n faces, uint8 (h, w) or (h, w, 1 or 3), or float in [0, 1] of such shapes; None leaves a gap.
+        titles: n texts above the faces.
+        columns: faces per row; None for up to 8.
+        dataset_name: where the faces come from; decides with `subjects` what may be published.
+        subjects: n names, needed to publish CK+ faces.
+        published: True where others may see the figure (a committed file, an executed notebook): faces that
+            may not be shown are then replaced by an outline, with a note. False on the user's own screen.
+        title: of the figure.
+        title_colours: n colours of the titles.
+        row_titles: one text per row, left of it.
+        overlays: n heat maps, float (h', w') in [0, 1], laid over the faces (Grad-CAM); withheld with them.
+        caption, profile: see `fer_utils.plots`.
+
+    Raises:
+        ValueError: no face, values outside their range, or lists of another length than n.
+    """
+    n = len(images)
+    allowed = may_publish(dataset_name, subjects, n)
+    for name, given in (("titles", titles), ("title_colours", title_colours), ("overlays", overlays)):
+        if given is not None and len(given) != n:
+            raise ValueError(f"{name} must have one entry for each of the {n} faces; got {len(given)}.")
+    present = np.array([image is not None for image in images], dtype=bool)
+    if not present.any():
+        raise ValueError("faces() needs at least one face; got none. Check the selection before drawing it.")
+    shown = present & (allowed if published else True)
+    figure = grid(
+        images,
+        shown,
+        titles=titles,
+        columns=columns,
+        title_colours=title_colours,
+        row_titles=row_titles,
+        overlays=overlays,
+    )
+    style.finish(figure, title, caption)
+    for line in _notices(dataset_name, published, present, shown):
+        style.note(figure, line)
+    return style.stamp(figure, profile)
+
+
+def grid(
+    images: Sequence[np.ndarray | None] | np.ndarray,
+    shown: np.ndarray,
+    *,
+    titles: Sequence[str] | None = None,
+    columns: int | None = None,
+    title_colours: Sequence[str] | None = None,
+    row_titles: Sequence[str] | None = None,
+    overlays: Sequence[np.ndarray | None] | None = None,
+) -> Figure:
+    """Lay pictures out in rows; only for `faces` and `mean_faces`, which decide what is `shown`, bool (n,).
+
+    Coordinates are inches. What is not shown gets an outline, and its pixels stay out of the figure.
+    """
+    n = len(images)
+    columns = min(columns or 8, n)
+    rows = -(-n // columns)
+    cell = _LARGE if titles is not None else _MEDIUM if shown.any() else _SMALL
+    lines = [_wrap(text, cell) for text in titles or [""] * n]
+    heads = [max(map(len, lines[row * columns : (row + 1) * columns])) for row in range(rows)]
+    tops = np.cumsum([_TITLE_LINE * head + _GAP for head in heads]) + cell * np.arange(rows) - _GAP
+    left = 0.0 if row_titles is None else 0.1 + 0.08 * max(map(len, row_titles))
+    width = max(left + columns * (cell + _GAP) - _GAP, 4.4)
+    figure = style.new_figure(width + 0.1, tops[-1] + cell + 0.1)
+    ax = figure.add_subplot()
+    ax.set(xlim=(0, width), ylim=(tops[-1] + cell, 0), aspect="equal", anchor="W")
+    ax.set_axis_off()
+    for i, image in enumerate(images):
+        x, y = left + (i % columns) * (cell + _GAP), tops[i // columns]
+        if image is not None:
+            _cell(ax, image if shown[i] else None, (x, y, cell), None if overlays is None else overlays[i])
+        colour = style.INK if title_colours is None else title_colours[i]
+        for up, line in enumerate(reversed(lines[i])):
+            ax.text(x, y - 0.045 - _TITLE_LINE * up, line, size=_TITLE_SIZE, color=colour)
+    for text, y, colour in zip(row_titles or (), tops, style.colours(row_titles or ()), strict=False):
+        look = {"size": 9, "weight": "bold", "va": "center", "ha": "right"}
+        ax.text(left - 0.08, y + cell / 2, text, color=colour, **look)
+    return figure
+
+
+def pixels(image: np.ndarray) -> np.ndarray:
+    """One picture as float64 in [0, 1], (h, w) or (h, w, 3).
+
+    Raises:
+        ValueError: another shape, or values outside uint8's range or [0, 1].
+    """
+    image = np.asarray(image)
+    if image.ndim == 3 and image.shape[2] == 1:
+        image = image[..., 0]
+    if image.ndim not in (2, 3) or (image.ndim == 3 and image.shape[2] != 3):
+        raise ValueError(f"A face must have shape (h, w), (h, w, 1) or (h, w, 3); got {image.shape}.")
+    scaled = image.astype(np.float64) / (255 if image.dtype == np.uint8 else 1)
+    if not (scaled.min() >= -1e-6 and scaled.max() <= 1 + 1e-6):
+        raise ValueError(
+            f"Pixels must be uint8, or floats in [0, 1]; got {image.dtype} from {image.min():.4g} to "
+            f"{image.max():.4g}. Divide grey levels by 255."
+        )
+    return np.clip(scaled, 0, 1)
+
+
+def _cell(
+    ax: Axes, image: np.ndarray | None, place: tuple[float, float, float], overlay: np.ndarray | None
+) -> None:
+    """Draw one face with its heat map at `place` (left, top, side), or an outline in its stead."""
+    x, y, size = place
+    extent = (x, x + size, y + size, y)
+    if image is None:
+        ax.add_patch(Rectangle((x, y), size, size, facecolor=style.PALE, edgecolor="none"))
+        middle = (x + size / 2, y + size / 2)
+        ax.add_patch(Ellipse(middle, 0.5 * size, 0.66 * size, facecolor="none", edgecolor="#B0B0B0"))
+        return
+    look = {"extent": extent, "aspect": "equal", "vmin": 0, "vmax": 1}
+    ax.imshow(pixels(image), cmap="gray", interpolation="nearest", **look)
+    if overlay is not None:
+        ax.imshow(overlay, cmap="inferno", alpha=0.45, interpolation="bilinear", **look)
+
+
+def _wrap(text: str, cell: float) -> list[str]:
+    """Lines of a title no wider than a cell of so many inches; line breaks stay."""
+    letters = int(cell / (_TITLE_SIZE * 0.55 / 72))
+    return [line for part in text.split("\n") for line in textwrap.wrap(part, letters)]
+
+
+def _notices(dataset_name: str, published: bool, present: np.ndarray, shown: np.ndarray) -> list[str]:
+    """What must be printed below faces of this dataset."""
+    name = DATASET_TITLES.get(dataset_name, dataset_name)
+    lines = []
+    if dataset_name == "ckplus" and shown.any():
+        lines.append(CKPLUS_NOTICE)
+    withheld = int((present & ~shown).sum())
+    if withheld:
+        n = int(present.sum())
+        which = "faces" if withheld == n else f"faces of {withheld} of these {n} images"
+        lines.append(f"{name} {which} are not published; run the notebook with your own copy to see them.")
+    if not published and dataset_name != "synthetic":
+        lines.append(f"For your own screen: {name} faces must not be passed on.")
+    return lines

@@ -1,0 +1,291 @@
+"""Run records and measurement records on disk: write, read, find, verify.
+
+A run record is a folder `<id>/` with `run.json`, `history.csv`, `predictions.npz` and, written last, `done`.
+Weights and checkpoints may lie beside; they are not part of the record. A measurement record is a folder with
+`measurement.json`, optionally `arrays.npz`, and `done`. Nothing is pickled.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import IO, Any
+
+import numpy as np
+import pandas as pd
+from filelock import SoftFileLease
+
+from fer_utils import metrics
+from fer_utils.config import RECIPE_VERSION, RunConfig
+
+LEASE_SECONDS = 60.0
+MAX_BYTES = 500_000
+_CONTEXT = {"labels": np.int8, "subjects": np.int16, "seen": np.bool_}
+_FILES = ("run.json", "history.csv", "predictions.npz")
+
+
+@contextmanager
+def atomic(path: Path, mode: str = "wb") -> Iterator[IO[Any]]:
+    """Write a file under a temporary name and move it into place; on an error nothing is left."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(descriptor, mode) as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        os.chmod(name, 0o644)
+        os.replace(name, path)
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise
+
+
+@dataclass(frozen=True)
+class Record:
+    """A finished run on disk.
+
+    Attributes:
+        path: its folder; the folder's name is its id.
+    """
+
+    path: Path
+
+    @property
+    def id(self) -> str:
+        """Readable name and hash."""
+        return self.path.name
+
+    @cached_property
+    def run(self) -> dict[str, Any]:
+        """`run.json`."""
+        return json.loads((self.path / "run.json").read_text(encoding="utf-8"))
+
+    @cached_property
+    def config(self) -> RunConfig:
+        """The configuration it was trained with."""
+        return RunConfig.from_dict(self.run["config"])
+
+    @cached_property
+    def history(self) -> pd.DataFrame:
+        """One row per epoch: epoch (from 1), phase, learning_rate, loss, accuracy, val_loss, val_accuracy, seconds."""
+        return pd.read_csv(self.path / "history.csv")
+
+    @property
+    def class_names(self) -> tuple[str, ...]:
+        """Names of the k classes."""
+        return tuple(self.run["class_names"])
+
+    @property
+    def kept(self) -> tuple[str, ...]:
+        """Names of the kept epochs."""
+        return tuple(self.run["kept_epochs"])
+
+    def predictions(self, part: str = "test", kept: str | None = None) -> tuple[np.ndarray, np.ndarray]:
+        """Labels int64 (n,) and logits float64 (n, k) of `"validation"` or `"test"`.
+
+        Args:
+            part: which part of the split.
+            kept: which kept epoch; default: the first of `config.keep`.
+
+        Raises:
+            ValueError: the run did not score that part or keep that epoch.
+        """
+        kept = kept or self.kept[0]
+        with np.load(self.path / "predictions.npz", allow_pickle=False) as stored:
+            if f"{part}_{kept}" not in stored:
+                raise ValueError(
+                    f"Run {self.id} holds predictions {', '.join(n for n in stored if n.split('_', 1)[1] not in _CONTEXT)}; "
+                    f"asked for {part}_{kept}. Only runs with score_test=True score the test set."
+                )
+            return stored[f"{part}_labels"].astype(np.int64), stored[f"{part}_{kept}"].astype(np.float64)
+
+    def context(self, part: str, kind: str) -> np.ndarray | None:
+        """`"subjects"` int64 (n,) or `"seen"` bool (n,) of a part's images; None where not known."""
+        with np.load(self.path / "predictions.npz", allow_pickle=False) as stored:
+            found = stored[f"{part}_{kind}"] if f"{part}_{kind}" in stored else None
+        return found if found is None or found.dtype == bool else found.astype(np.int64)
+
+    def metric(self, name: str = "accuracy", part: str = "test", kept: str | None = None) -> float:
+        """A stored metric, as computed from the stored predictions."""
+        return self.run["metrics"][part][kept or self.kept[0]][name]
+
+    def weights(self, kept: str | None = None) -> Path:
+        """The weights file of a kept epoch.
+
+        Raises:
+            FileNotFoundError: weights are not committed; the message says how to get them.
+        """
+        kept = kept or self.kept[0]
+        path = weights_path(self.path, kept, self.run["kept_epochs"][kept])
+        if not path.is_file():
+            raise FileNotFoundError(
+                f"The weights of run {self.id} are not on this machine ({path} is missing). "
+                f"Train it again with: python -m fer_utils rerun {self.id}"
+            )
+        return path
+
+
+def weights_path(folder: Path, kept: str, epoch: int) -> Path:
+    """Where the weights of a kept epoch lie, in the folder of its run."""
+    return folder / "weights" / f"{kept}-{epoch:04d}.weights.h5"
+
+
+def identify(config: RunConfig, fingerprint: str) -> str:
+    """The record's id: readable, plus hashes of the configuration (with the recipe version) and the data."""
+    split = config.split
+    where = split.kind if split.kind != "kfold" else f"fold{split.fold + 1}of{split.n_folds}"
+    grouped = f"-by-{split.groups}" if split.groups else ""
+    return f"{config.dataset}-{config.model}-{where}{grouped}-s{config.seed}-{config.key}-{fingerprint[:6]}"
+
+
+def find(config: RunConfig, store: Path, fingerprint: str | None = None) -> Record | None:
+    """The finished record of `config`, or None.
+
+    A record measured on exactly this data (`fingerprint`) comes first, then one with the same configuration
+    on another copy of the dataset: a record is loaded rather than trained again.
+    """
+    exact = store / identify(config, fingerprint) if fingerprint else None
+    if exact and is_done(exact):
+        return Record(exact)
+    found = sorted(path for path in store.glob(f"*-{config.key}-*") if is_done(path))
+    return Record(found[0]) if found else None
+
+
+def find_all(store: Path) -> list[Record]:
+    """All finished run records of a store, by id."""
+    return [Record(path) for path in sorted(store.glob("*")) if is_done(path) and (path / "run.json").is_file()]
+
+
+def is_done(path: Path) -> bool:
+    """Whether a record's folder is complete."""
+    return (path / "done").is_file()
+
+
+@contextmanager
+def claim(path: Path) -> Iterator[None]:
+    """Hold the right to write the record at `path`; waits for another holder to end or to stop its heartbeat."""
+    path.mkdir(parents=True, exist_ok=True)
+    with SoftFileLease(path / ".claim", lease_duration=LEASE_SECONDS):
+        yield
+
+
+def write(path: Path, run: Mapping[str, Any], history: pd.DataFrame, predictions: Mapping[str, np.ndarray]) -> Record:
+    """Write a run record; `done` comes last. Metrics are computed here, from the float16 predictions.
+
+    Args:
+        path: the record's folder.
+        run: contents of `run.json` except its metrics.
+        history: one row per epoch.
+        predictions: `"<part>_<kept>"` logits (n, k) and, for each part, `"<part>_labels"` int (n,); where known
+            `"<part>_subjects"` int (n,) and `"test_seen"` bool (n,), whether the pixels also stand in training.
+
+    Raises:
+        ValueError: the record would be larger than 500 KB.
+    """
+    stored = {name: _compact(name, array) for name, array in predictions.items()}
+    with atomic(path / "predictions.npz") as file:
+        np.savez_compressed(file, **stored)
+    with atomic(path / "history.csv", "w") as file:
+        history.to_csv(file, index=False, lineterminator="\n")
+    with atomic(path / "run.json", "w") as file:
+        json.dump({**run, "metrics": _metrics(stored, run["config"]["loss"])}, file, indent=1)
+        file.write("\n")
+    if (size := sum((path / name).stat().st_size for name in _FILES)) > MAX_BYTES:
+        raise ValueError(f"A record is at most {MAX_BYTES:,} bytes; {path.name} would take {size:,}. Keep fewer epochs.")
+    with atomic(path / "done", "w") as file:
+        file.write("")
+    return Record(path)
+
+
+def _compact(name: str, array: np.ndarray) -> np.ndarray:
+    if (kind := name.split("_", 1)[1]) in _CONTEXT:
+        return array.astype(_CONTEXT[kind])
+    limit = float(np.finfo(np.float16).max)
+    return np.clip(array, -limit, limit).astype(np.float16)
+
+
+def _metrics(stored: Mapping[str, np.ndarray], loss: str) -> dict[str, dict[str, dict[str, float]]]:
+    scores = "softmax" if loss == "cross_entropy" else "margin"
+    found: dict[str, dict[str, dict[str, float]]] = {}
+    for name, array in stored.items():
+        part, kept = name.split("_", 1)
+        if kept not in _CONTEXT:
+            labels = stored[f"{part}_labels"].astype(np.int64)
+            found.setdefault(part, {})[kept] = metrics.summary(labels, array.astype(np.float64), scores=scores)
+    return found
+
+
+def verify(record: Record, tolerance: float = 1e-9) -> list[str]:
+    """Check that a record's id follows from its configuration and its metrics from its predictions.
+
+    Returns:
+        What is wrong, one sentence each; empty when the record holds.
+    """
+    problems = []
+    expected = identify(record.config, record.run["dataset"]["fingerprint"])
+    if record.run["recipe_version"] == RECIPE_VERSION and expected != record.id:
+        problems.append(f"its configuration belongs to {expected}")
+    with np.load(record.path / "predictions.npz", allow_pickle=False) as stored:
+        computed = _metrics({name: stored[name] for name in stored}, record.config.loss)
+    for part, by_kept in computed.items():
+        for kept, values in by_kept.items():
+            claimed = record.run["metrics"].get(part, {}).get(kept, {})
+            problems += [
+                f"{part} {kept} {name}: {claimed.get(name)} is stored, {value} follows from the predictions"
+                for name, value in values.items()
+                if not np.isclose(claimed.get(name, np.nan), value, rtol=0, atol=tolerance)
+            ]
+    if missing := set(record.run["metrics"]) - set(computed):
+        problems.append(f"metrics of {', '.join(sorted(missing))} have no predictions")
+    return problems
+
+
+def measure(name: str, store: Path, compute: Callable[[], tuple[dict[str, Any], dict[str, np.ndarray]]]) -> Measurement:
+    """Load the measurement record `name`, or compute and write it.
+
+    Args:
+        name: folder name; it should say what was measured on which data.
+        store: folder of measurement records, e.g. `reports/measurements`.
+        compute: returns JSON-ready values and small arrays.
+
+    Raises:
+        ValueError: the record would be larger than 500 KB.
+    """
+    path = store / name
+    if not is_done(path):
+        values, arrays = compute()
+        with atomic(path / "arrays.npz") as file:
+            np.savez_compressed(file, **arrays)
+        if (size := (path / "arrays.npz").stat().st_size) > MAX_BYTES:
+            raise ValueError(f"A measurement is at most {MAX_BYTES:,} bytes; {name} would take {size:,}. Store less.")
+        with atomic(path / "measurement.json", "w") as file:
+            json.dump(values, file, indent=1)
+            file.write("\n")
+        with atomic(path / "done", "w") as file:
+            file.write("")
+    return Measurement(path)
+
+
+@dataclass(frozen=True)
+class Measurement:
+    """A finished measurement on disk."""
+
+    path: Path
+
+    @cached_property
+    def values(self) -> dict[str, Any]:
+        """The JSON part."""
+        return json.loads((self.path / "measurement.json").read_text(encoding="utf-8"))
+
+    @cached_property
+    def arrays(self) -> dict[str, np.ndarray]:
+        """The arrays, by name."""
+        with np.load(self.path / "arrays.npz", allow_pickle=False) as stored:
+            return {name: stored[name] for name in stored}

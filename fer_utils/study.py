@@ -1,0 +1,165 @@
+"""Many runs: train or load them, in this process or through any executor, and pool what they predict."""
+
+from __future__ import annotations
+
+import multiprocessing
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import Executor, Future, ProcessPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from fer_utils import metrics, stats
+from fer_utils.config import RunConfig
+from fer_utils.records import Record
+
+
+class StudyError(RuntimeError):
+    """Some runs failed; the message names each, the others are finished and recorded."""
+
+
+def run_study(
+    configs: Iterable[RunConfig],
+    executor: Executor | None = None,
+    *,
+    root: str | Path | None = None,
+    store: Path | None = None,
+) -> list[Record]:
+    """Train what is missing, load what is there.
+
+    Args:
+        configs: the runs; equal ones are trained once.
+        executor: anything with `concurrent.futures`' interface, e.g. `process_pool(2)` or Dask's
+            `Client(...).get_executor()`; default: one after the other in this process.
+        root: where the datasets lie.
+        store: folder of records; default by dataset.
+
+    Returns:
+        One record per configuration, in their order.
+
+    Raises:
+        StudyError: a run failed twice. The others were finished first.
+    """
+    configs = list(configs)
+    unique = {config.key: config for config in configs}
+    jobs = {key: (config.to_dict(), root, store) for key, config in unique.items()}
+    paths, failures = _attempt(jobs, executor)
+    if failures:
+        retried, failures = _attempt({key: jobs[key] for key in failures}, executor)
+        paths |= retried
+    if failures:
+        named = "\n".join(f"- {unique[key].dataset} {unique[key].model} {key}: {e}" for key, e in failures.items())
+        first = next(iter(failures.values()))
+        raise StudyError(f"{len(failures)} of {len(unique)} runs failed, each tried twice:\n{named}") from first
+    return [Record(paths[config.key]) for config in configs]
+
+
+def process_pool(workers: int) -> ProcessPoolExecutor:
+    """A pool of fresh processes (`spawn`: TensorFlow and JAX hang when forked), one run at a time each."""
+    return ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context("spawn"), max_tasks_per_child=None)
+
+
+def _attempt(
+    jobs: Mapping[str, tuple[Any, ...]], executor: Executor | None
+) -> tuple[dict[str, Path], dict[str, Exception]]:
+    done: dict[str, Path] = {}
+    failed: dict[str, Exception] = {}
+    submit = executor.submit if executor else _run_here
+    for key, future in {key: submit(_train, *job) for key, job in jobs.items()}.items():
+        try:
+            done[key] = future.result()
+        except Exception as error:
+            failed[key] = error
+    return done, failed
+
+
+def _run_here(function: Callable[..., Path], *arguments: Any) -> Future[Path]:
+    future: Future[Path] = Future()
+    try:
+        future.set_result(function(*arguments))
+    except Exception as error:
+        future.set_exception(error)
+    return future
+
+
+def _train(config: Mapping[str, Any], root: str | Path | None, store: Path | None) -> Path:
+    from fer_utils.training import run
+
+    return run(RunConfig.from_dict(config), root=root, store=store).path
+
+
+@dataclass(frozen=True, eq=False)
+class Pooled:
+    """Predictions of one or more runs whose scored images do not overlap (the folds of one seed).
+
+    Attributes:
+        labels: int64 (n,); logits: float64 (n, k); subjects: int64 (n,) or None; class_names: (k,).
+    """
+
+    labels: np.ndarray
+    logits: np.ndarray
+    subjects: np.ndarray | None
+    class_names: tuple[str, ...]
+
+    @property
+    def correct(self) -> np.ndarray:
+        """Bool (n,)."""
+        return self.logits.argmax(axis=1) == self.labels
+
+
+def pool(records: Sequence[Record], part: str = "test", kept: str | None = None) -> Pooled:
+    """Put the predictions of all folds of one seed one behind the other."""
+    pairs = [record.predictions(part, kept) for record in records]
+    subjects = [record.context(part, "subjects") for record in records]
+    return Pooled(
+        labels=np.concatenate([labels for labels, _ in pairs]),
+        logits=np.concatenate([logits for _, logits in pairs]),
+        subjects=None if any(s is None for s in subjects) else np.concatenate(subjects),
+        class_names=records[0].class_names,
+    )
+
+
+def by_seed(records: Sequence[Record]) -> dict[int, list[Record]]:
+    """Records grouped by seed, folds in order."""
+    groups: dict[int, list[Record]] = {}
+    for record in records:
+        groups.setdefault(record.config.seed, []).append(record)
+    return groups
+
+
+def result(records: Sequence[Record], part: str = "test", kept: str | None = None) -> dict[str, Any]:
+    """One line of a results table: what runs of one configuration (seeds × folds) say together.
+
+    Returns:
+        `accuracy` (mean over seeds of the pooled accuracy), `low` and `high` (95 % bootstrap interval of the first
+        seed's pooled predictions, resampling subjects where they are known), `sd` over seeds (NaN for one), `uar`,
+        `macro_f1` (means over seeds), `n` (scored images), `seeds`, `folds`, `kept`, `chosen_on_test`, `hours`, `device`.
+    """
+    kept = kept or records[0].kept[0]
+    pooled = [pool(group, part, kept) for group in by_seed(records).values()]
+    summaries = [metrics.summary(p.labels, p.logits) for p in pooled]
+    accuracies = [s["accuracy"] for s in summaries]
+    interval = stats.bootstrap_interval(pooled[0].correct, clusters=pooled[0].subjects)
+    return {
+        "accuracy": float(np.mean(accuracies)),
+        "low": interval.low,
+        "high": interval.high,
+        "sd": float(np.std(accuracies, ddof=1)) if len(accuracies) > 1 else float("nan"),
+        "uar": float(np.mean([s["balanced_accuracy"] for s in summaries])),
+        "macro_f1": float(np.mean([s["macro_f1"] for s in summaries])),
+        "n": len(pooled[0].labels),
+        "seeds": len(pooled),
+        "folds": len(records) // len(pooled),
+        "kept": kept,
+        "chosen_on_test": kept in records[0].config.chosen_on_test,
+        "hours": sum(record.run["seconds"] for record in records) / 3600,
+        "device": records[0].run["device"],
+    }
+
+
+def results_table(groups: Mapping[str, Sequence[Record]], part: str = "test") -> pd.DataFrame:
+    """`result` of several groups of runs, one row each, named by the keys."""
+    return pd.DataFrame.from_dict({name: result(records, part) for name, records in groups.items()}, orient="index")

@@ -1,0 +1,310 @@
+"""One training, from a configuration to a record; killed at any moment, it goes on where it was."""
+
+from __future__ import annotations
+
+import resource
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import pandas as pd
+from tqdm.auto import tqdm
+
+from fer_utils import assembly, augment, backend, checkpoint, losses, records
+from fer_utils.config import RECIPE_VERSION, Phase, RunConfig
+from fer_utils.data import FaceDataset, audit, load, splits
+from fer_utils.paths import project_root, store_for
+from fer_utils.records import Record
+
+__all__ = ["Phase", "RunConfig", "predict_logits", "run"]
+
+_EVALUATION_BATCH = 256
+
+
+def run(
+    config: RunConfig,
+    *,
+    root: str | Path | None = None,
+    store: Path | None = None,
+    dataset: FaceDataset | None = None,
+    checkpoint_seconds: float = 60.0,
+) -> Record:
+    """Train `config` once, or load its record where one is finished.
+
+    Args:
+        config: what to train.
+        root: where the dataset lies, see `fer_utils.data.load`.
+        store: folder of records; default `reports/runs`, for synthetic faces `reports/quick/runs`.
+        dataset: the loaded dataset, if the caller has it already.
+        checkpoint_seconds: least time between two checkpoints, written at ends of epochs.
+
+    Returns:
+        The finished record.
+
+    Raises:
+        ValueError: the configuration does not fit the dataset.
+        FileNotFoundError: there is neither a record nor the dataset.
+    """
+    store = store or store_for(config.dataset)
+    if dataset is None:
+        try:
+            dataset = load(config.dataset, root, **config.dataset_options)
+        except FileNotFoundError:
+            if found := records.find(config, store):
+                return found
+            raise
+    if found := records.find(config, store, dataset.fingerprint):
+        return found
+    folder = store / records.identify(config, dataset.fingerprint)
+    with records.claim(folder):
+        if not records.is_done(folder):
+            _Training(config, dataset, folder, checkpoint_seconds).complete()
+    return Record(folder)
+
+
+def predict_logits(model: keras.Model, images: np.ndarray, size: int | None = None) -> np.ndarray:
+    """Logits float32 (n, k) of uint8 images (n, 48, 48), prepared as in training and without augmentation."""
+    if len(images) == 0:
+        return np.zeros((0, model.output_shape[-1]), np.float32)
+    return model.predict(augment.prepare(images, size or images.shape[1]), batch_size=_EVALUATION_BATCH, verbose=0)
+
+
+class _Training:
+    """The state and the steps of one run."""
+
+    def __init__(self, config: RunConfig, dataset: FaceDataset, folder: Path, checkpoint_seconds: float) -> None:
+        self.config, self.dataset, self.folder = config, dataset, folder
+        self.split = splits.make(dataset, config.split)
+        self._check_parts()
+        keras.utils.clear_session()
+        backend.make_deterministic(config.seed)
+        self.model = assembly.build(config, dataset.n_classes)
+        self.loss = losses.get(config.loss, margin=config.margin, label_smoothing=config.label_smoothing)
+        self.train_rows = assembly.sampled(dataset.labels, self.split.train, config)
+        self.weights = assembly.image_weights(dataset.labels[self.train_rows], dataset.n_classes, config)
+        self.checkpoint_path = folder / "checkpoint.npz"
+        self.checkpoint_seconds, self.saved_at = checkpoint_seconds, time.monotonic()
+        self.state = checkpoint.State()
+        self.compiled: Phase | None = None
+
+    def complete(self) -> None:
+        """Restore, train to the end, score, write the record."""
+        if state := checkpoint.load_state(self.checkpoint_path):
+            self.state = state
+            self._compile(self._phase(max(state.epoch - 1, 0))[1])
+            checkpoint.load_variables(self.checkpoint_path, self.model)
+        with self._progress_bar() as bar:
+            for epoch in range(self.state.epoch, self.config.epochs):
+                if self.state.stopped:
+                    break
+                self._epoch(epoch, bar)
+        self._write_record()
+
+    def _epoch(self, epoch: int, bar: tqdm) -> None:
+        started = time.monotonic()
+        index, phase, first = self._phase(epoch)
+        if epoch == first or self.compiled is None:
+            self._begin(phase)
+        if phase.schedule == "constant":
+            self.model.optimizer.learning_rate = phase.learning_rate * self.state.rate_factor
+        rate = float(keras.ops.convert_to_numpy(self.model.optimizer.learning_rate))
+        bar.set_description(f"{self.config.model} epoch {epoch + 1}/{self.config.epochs}", refresh=False)
+        fitted = self._fit(epoch, phase, bar)
+        row = {"epoch": epoch + 1, "phase": index + 1, "learning_rate": rate, **fitted, **self._evaluate(epoch)}
+        row["seconds"] = time.monotonic() - started
+        self.state.history.append(row)
+        self.state.epoch = epoch + 1
+        self.state.seconds += row["seconds"]
+        self._keep(row, index, epoch + 1 == first + phase.epochs)
+        self._react(row["val_loss"])
+        bar.set_postfix(loss=f"{row['loss']:.3f}", val_accuracy=f"{row['val_accuracy']:.3f}", refresh=False)
+        self._save_checkpoint()
+
+    def _fit(self, epoch: int, phase: Phase, bar: tqdm) -> dict[str, float]:
+        assembly.reseed_dropout(self.model, self.config.seed, epoch)
+        batches = augment.Batches(
+            self.dataset.images[self.train_rows],
+            self._targets(self.train_rows),
+            self.config.augmentation,
+            self.config.batch_size,
+            self.config.seed,
+            epoch,
+            sample_weight=self.weights,
+            size=phase.size,
+            workers=1 if keras.backend.backend() == "tensorflow" else 2,
+        )
+        started = time.monotonic()
+        on_batch = keras.callbacks.LambdaCallback(on_train_batch_end=lambda batch, logs: bar.update())
+        fitted = self.model.fit(batches, epochs=1, shuffle=False, verbose=0, callbacks=[on_batch]).history
+        self.state.train_seconds += time.monotonic() - started
+        self.state.images += len(self.train_rows)
+        return {name: float(fitted[name][0]) for name in ("loss", "accuracy")}
+
+    def _evaluate(self, epoch: int) -> dict[str, float]:
+        """Loss and accuracy of the monitored part, accuracy of others whose best epoch is kept."""
+        watched = {name.removeprefix("best_") for name in self.config.keep if name.startswith("best_")}
+        row: dict[str, float] = {}
+        for part in sorted({*watched, self.config.monitor}, key=lambda part: part != self.config.monitor):
+            rows = getattr(self.split, part)
+            logits = predict_logits(self.model, self.dataset.images[rows])
+            accuracy = float(np.mean(logits.argmax(axis=1) == self.dataset.labels[rows]))
+            if part == self.config.monitor:
+                row["val_loss"] = float(self.loss(self._targets(rows), logits))
+                row["val_accuracy"] = accuracy
+            else:
+                row[f"{part}_accuracy"] = accuracy
+        return row
+
+    def _targets(self, rows: np.ndarray) -> np.ndarray:
+        soft = self.dataset.label_distribution if self.config.dataset_options.get("labels") == "distribution" else None
+        return (self.dataset.labels if soft is None else soft)[rows]
+
+    def _keep(self, row: dict[str, Any], phase_index: int, phase_ends: bool) -> None:
+        """Save the weights of epochs to be kept; superseded files go with the next checkpoint."""
+        chosen = [f"block_{phase_index + 1}"] if phase_ends else []
+        for name in self.config.keep:
+            part = name.removeprefix("best_")
+            accuracy = row["val_accuracy" if part == self.config.monitor else f"{part}_accuracy"] if part != name else None
+            if accuracy is not None and accuracy > self.state.best.get(part, -1.0):
+                self.state.best[part] = accuracy
+                chosen.append(name)
+        for name in set(chosen) & set(self.config.keep):
+            self.state.kept[name] = row["epoch"]
+            _save_weights(self.model, self._weights_path(name))
+
+    def _react(self, val_loss: float) -> None:
+        """Plateau and early stopping, on the monitored loss."""
+        state, config = self.state, self.config
+        if val_loss < state.best_loss:
+            state.best_loss, state.plateau_wait, state.stop_wait = val_loss, 0, 0
+            return
+        state.plateau_wait += 1
+        state.stop_wait += 1
+        if config.plateau_patience and state.plateau_wait >= config.plateau_patience:
+            state.rate_factor, state.plateau_wait = state.rate_factor * config.plateau_factor, 0
+        state.stopped = bool(config.early_stopping) and state.stop_wait >= config.early_stopping
+
+    def _phase(self, epoch: int) -> tuple[int, Phase, int]:
+        """The phase an epoch (from 0) belongs to: its index, itself, its first epoch."""
+        first = 0
+        for index, phase in enumerate(self.config.phases):
+            if epoch < first + phase.epochs:
+                return index, phase, first
+            first += phase.epochs
+        raise IndexError(epoch)
+
+    def _begin(self, phase: Phase) -> None:
+        self._compile(phase)
+        self.state.best_loss, self.state.plateau_wait, self.state.stop_wait = float("inf"), 0, 0
+        self.state.rate_factor = 1.0
+
+    def _compile(self, phase: Phase) -> None:
+        for layer in self.model.layers[:-1]:
+            layer.trainable = phase.trainable == "all"
+        soft = self.config.dataset_options.get("labels") == "distribution"
+        accuracy = (keras.metrics.CategoricalAccuracy if soft else keras.metrics.SparseCategoricalAccuracy)("accuracy")
+        steps = -(-len(self.train_rows) // self.config.batch_size)
+        optimizer = assembly.optimizer(self.config, phase, steps)
+        self.model.compile(optimizer, self.loss, metrics=[accuracy], jit_compile=backend.jit_compile())
+        self.model.optimizer.build(self.model.trainable_variables)
+        self.compiled = phase
+
+    def _save_checkpoint(self) -> None:
+        if time.monotonic() - self.saved_at < self.checkpoint_seconds:
+            return
+        checkpoint.save(self.checkpoint_path, self.state, self.model)
+        self.saved_at = time.monotonic()
+        self._prune()
+
+    def _prune(self) -> None:
+        current = {self._weights_path(name) for name in self.state.kept}
+        for path in set(self.folder.glob("weights/*.weights.h5")) - current:
+            path.unlink()
+
+    def _weights_path(self, name: str) -> Path:
+        return records.weights_path(self.folder, name, self.state.kept[name])
+
+    def _write_record(self) -> None:
+        """Score every kept epoch's weights and write the record; tidy up last."""
+        if "last" in self.config.keep:
+            self.state.kept["last"] = self.state.epoch
+            _save_weights(self.model, self._weights_path("last"))
+        kept = [name for name in self.config.keep if name in self.state.kept]
+        predictions = self._score(kept)
+        history = pd.DataFrame(self.state.history)
+        records.write(self.folder, self._description(kept), history, predictions)
+        self._prune()
+        self.checkpoint_path.unlink(missing_ok=True)
+
+    def _score(self, kept: list[str]) -> dict[str, np.ndarray]:
+        parts = {"validation": self.split.validation}
+        if self.config.score_test:
+            parts["test"] = self.split.test
+        found = {key: array for part, rows in parts.items() if len(rows) for key, array in self._context(part, rows)}
+        for name in kept:
+            self.model.load_weights(self._weights_path(name))
+            for part, rows in parts.items():
+                if len(rows):
+                    found[f"{part}_{name}"] = predict_logits(self.model, self.dataset.images[rows])
+        return found
+
+    def _context(self, part: str, rows: np.ndarray) -> Iterator[tuple[str, np.ndarray]]:
+        """What a reader without the data needs beside the predictions: labels, persons, duplicates."""
+        yield f"{part}_labels", self.dataset.labels[rows]
+        if self.dataset.subjects is not None:
+            yield f"{part}_subjects", np.unique(self.dataset.subjects, return_inverse=True)[1][rows]
+        if part == "test":
+            yield "test_seen", audit.seen_in_training(self.dataset, self.split)
+
+    def _description(self, kept: list[str]) -> dict[str, Any]:
+        state, dataset = self.state, self.dataset
+        return {
+            "id": self.folder.name,
+            "recipe_version": RECIPE_VERSION,
+            "config": self.config.to_dict(),
+            "dataset": {"name": dataset.name, "n": len(dataset), "fingerprint": dataset.fingerprint},
+            "class_names": list(dataset.class_names),
+            "split": {"hash": self.split.hash, **self.split.sizes},
+            "kept_epochs": {name: state.kept[name] for name in kept},
+            "chosen_on_test": list(self.config.chosen_on_test),
+            "epochs": state.epoch,
+            "stopped_early": state.stopped,
+            "parameters": self.model.count_params(),
+            "backend": keras.backend.backend(),
+            "device": backend.device(),
+            "versions": backend.versions(),
+            "commit": backend.commit(project_root()),
+            "seconds": round(state.seconds, 2),
+            "images_per_second": round(state.images / max(state.train_seconds, 1e-9), 1),
+            "peak_memory_mib": round(_peak_memory_mib()),
+        }
+
+    def _progress_bar(self) -> tqdm:
+        steps = -(-len(self.train_rows) // self.config.batch_size)
+        return tqdm(total=steps * self.config.epochs, initial=steps * self.state.epoch, unit="step", mininterval=1.0, leave=False)
+
+    def _check_parts(self) -> None:
+        needed = {self.config.monitor, *(n.removeprefix("best_") for n in self.config.keep if n.startswith("best_"))}
+        for part in sorted(needed):
+            if len(getattr(self.split, part)) == 0:
+                raise ValueError(
+                    f"This run watches its {part} part, which is empty under {self.config.split}. "
+                    "Give the split a validation_size, or monitor another part."
+                )
+
+
+def _save_weights(model: keras.Model, path: Path) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(f".partial-{path.name}")
+    model.save_weights(partial)
+    partial.replace(path)
+
+
+def _peak_memory_mib() -> float:
+    """Largest resident memory of this process so far."""
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak / 2**20 if sys.platform == "darwin" else peak / 2**10
