@@ -99,7 +99,7 @@ class RunConfig:
     plateau_patience: int | None = None
     plateau_factor: float = 0.1
     early_stopping: int | None = None
-    keep: tuple[str, ...] = ("last", "best_validation")
+    keep: tuple[str, ...] = ("best_validation", "last")
     score_test: bool = False
     seed: int = 0
     report: str = "study"

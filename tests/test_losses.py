@@ -63,7 +63,7 @@ def trained_gradient(loss: keras.losses.Loss, labels: np.ndarray, scores: np.nda
     table = keras.layers.Embedding(n, k)
     model = keras.Model(image, table(image))
     table.set_weights([scores])
-    model.compile(optimizer=keras.optimizers.SGD(1.0), loss=loss, jit_compile="auto")
+    model.compile(optimizer=keras.optimizers.SGD(1.0), loss=loss, jit_compile=False)
     model.train_on_batch(np.arange(n, dtype=np.int32), labels)
     return scores - table.get_weights()[0]
 
