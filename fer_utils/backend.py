@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import os
 import platform
+import resource
 import subprocess
+import sys
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from typing import Any
 
 import keras
+
+from fer_utils.paths import project_root
 
 _PACKAGES = ("keras", "tensorflow", "jax", "torch", "numpy", "opencv-python", "scikit-learn")
 
@@ -52,7 +57,8 @@ def device() -> str:
 
         if torch.cuda.is_available():
             return torch.cuda.get_device_name(0)
-    return f"{_processor()}, {len(os.sched_getaffinity(0)) if hasattr(os, 'sched_getaffinity') else os.cpu_count()} cores"
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    return f"{_processor()}, {cores} core{'s' if cores != 1 else ''}"
 
 
 def _processor() -> str:
@@ -75,6 +81,16 @@ def versions() -> dict[str, str]:
     return found
 
 
+def provenance() -> dict[str, Any]:
+    """What a record says of where it was made: backend, device, versions, commit."""
+    return {
+        "backend": keras.backend.backend(),
+        "device": device(),
+        "versions": versions(),
+        "commit": commit(project_root()),
+    }
+
+
 def commit(root: Path) -> str | None:
     """The commit of the working tree at `root`, with `+` when it has changes; None outside a checkout."""
     try:
@@ -85,3 +101,9 @@ def commit(root: Path) -> str | None:
         return git("rev-parse", "--short=12", "HEAD") + ("+" if git("status", "--porcelain", "--", "fer_utils") else "")
     except (OSError, subprocess.SubprocessError):
         return None
+
+
+def peak_memory_mib() -> float:
+    """Largest resident memory of this process so far."""
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak / 2**20 if sys.platform == "darwin" else peak / 2**10

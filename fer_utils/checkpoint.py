@@ -67,3 +67,11 @@ def load_variables(path: Path, model: keras.Model) -> None:
         for prefix, variables in (("weight", model.weights), ("optimizer", model.optimizer.variables)):
             for i, variable in enumerate(variables):
                 variable.assign(stored[f"{prefix}_{i}"])
+
+
+def save_weights(model: keras.Model, path: Path) -> None:
+    """Write the weights in Keras's own format; the file appears whole or not at all."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(f".partial-{path.name}")
+    model.save_weights(partial)
+    partial.replace(path)

@@ -81,7 +81,7 @@ class RunConfig:
     model: str
     dataset: str
     phases: tuple[Phase, ...]
-    split: SplitSpec = SplitSpec()
+    split: SplitSpec = field(default_factory=SplitSpec)
     model_options: Mapping[str, Any] = field(default_factory=dict)
     dataset_options: Mapping[str, Any] = field(default_factory=dict)
     loss: str = "cross_entropy"

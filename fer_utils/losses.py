@@ -27,6 +27,10 @@ class ScoreLoss(keras.losses.Loss):
         """Loss of each image, (n,); `y_true` (n,) or (n, 1), `y_pred` scores (n, k)."""
         return self.per_image(self._targets(y_true, y_pred), y_pred)
 
+    def get_config(self) -> dict[str, Any]:
+        """What a compiled model stores of the loss."""
+        return {"name": self.name}
+
     def per_image(self, targets: Any, scores: Any) -> Any:
         """Loss of each image, (n,), from one-hot (or soft) `targets` and `scores`, both (n, k)."""
         raise NotImplementedError
@@ -50,6 +54,7 @@ class ScoreLoss(keras.losses.Loss):
         return hot / ops.sum(hot, axis=-1, keepdims=True)  # 0 / 0 = NaN for a label outside [0, k)
 
 
+@keras.saving.register_keras_serializable(package="fer_utils")
 class CrossEntropy(ScoreLoss):
     """-sum_k t_k log softmax(s)_k; t one-hot or soft (n, k), mixed with 1/k by `label_smoothing`."""
 
@@ -59,6 +64,10 @@ class CrossEntropy(ScoreLoss):
         """Takes the share of the uniform distribution in the targets, in [0, 1)."""
         super().__init__(name, **kwargs)
         self.label_smoothing = label_smoothing
+
+    def get_config(self) -> dict[str, Any]:
+        """What a compiled model stores of the loss."""
+        return super().get_config() | {"label_smoothing": self.label_smoothing}
 
     def per_image(self, targets: Any, scores: Any) -> Any:
         """Loss of each image, (n,)."""
@@ -73,11 +82,16 @@ class _MarginLoss(ScoreLoss):
         super().__init__(name, **kwargs)
         self.margin = margin
 
+    def get_config(self) -> dict[str, Any]:
+        """What a compiled model stores of the loss."""
+        return super().get_config() | {"margin": self.margin}
+
     def _hinge(self, violation: Any) -> Any:
         """max(0, margin + violation)^2."""
         return ops.square(ops.maximum(violation + self.margin, 0.0))
 
 
+@keras.saving.register_keras_serializable(package="fer_utils")
 class L2SVM(_MarginLoss):
     """Tang 2013: sum_k max(0, margin - t_k s_k)^2, t = +1 for the true class and -1 for the others."""
 
@@ -86,6 +100,7 @@ class L2SVM(_MarginLoss):
         return ops.sum(self._hinge((1.0 - 2.0 * targets) * scores), axis=-1)
 
 
+@keras.saving.register_keras_serializable(package="fer_utils")
 class WestonWatkins(_MarginLoss):
     """iitk2023: 1/2 sum over k != y of max(0, margin + s_k - s_y)^2."""
 
@@ -95,6 +110,7 @@ class WestonWatkins(_MarginLoss):
         return 0.5 * ops.sum((1.0 - targets) * self._hinge(scores - own), axis=-1)
 
 
+@keras.saving.register_keras_serializable(package="fer_utils")
 class CrammerSinger(_MarginLoss):
     """max(0, margin + max over k != y of s_k - s_y)^2."""
 

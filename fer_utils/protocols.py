@@ -1,7 +1,7 @@
 """What each report did, cell by cell, and the sound protocol beside it.
 
 `REPORTED` is the one table. A cell is *stated* by the report unless its name stands in `ours`: then it is our
-choice where the report is silent, and is shown as ours. Keys and figures: the study's bibliography in `reports/README.md`.
+choice where the report is silent, and is shown as ours. Keys: the bibliography in `reports/README.md`.
 """
 
 from __future__ import annotations
@@ -197,7 +197,8 @@ def table() -> pd.DataFrame:
 
 
 _COLUMNS = (
-    "split", "augmentation", "optimizer", "learning_rates", "epochs", "batch_size", "extra", "monitor", "kept", "scored",
+    "split", "augmentation", "optimizer", "learning_rates", "epochs", "batch_size", "extra", "monitor", "kept",
+    "scored",
 )  # fmt: skip
 
 

@@ -101,7 +101,7 @@ class Record:
         with np.load(self.path / "predictions.npz", allow_pickle=False) as stored:
             if f"{part}_{kept}" not in stored:
                 raise ValueError(
-                    f"Run {self.id} holds predictions {', '.join(n for n in stored if n.split('_', 1)[1] not in _CONTEXT)}; "
+                    f"Run {self.id} holds predictions {', '.join(n for n in stored if _is_logits(n))}; "
                     f"asked for {part}_{kept}. Only runs with score_test=True score the test set."
                 )
             return stored[f"{part}_labels"].astype(np.int64), stored[f"{part}_{kept}"].astype(np.float64)
@@ -109,7 +109,7 @@ class Record:
     def context(self, part: str, kind: str) -> np.ndarray | None:
         """`"subjects"` int64 (n,) or `"seen"` bool (n,) of a part's images; None where not known."""
         with np.load(self.path / "predictions.npz", allow_pickle=False) as stored:
-            found = stored[f"{part}_{kind}"] if f"{part}_{kind}" in stored else None
+            found = stored.get(f"{part}_{kind}")
         return found if found is None or found.dtype == bool else found.astype(np.int64)
 
     def metric(self, name: str = "accuracy", part: str = "test", kept: str | None = None) -> float:
@@ -198,7 +198,7 @@ def write(path: Path, run: Mapping[str, Any], history: pd.DataFrame, predictions
         json.dump({**run, "metrics": _metrics(stored, run["config"]["loss"])}, file, indent=1)
         file.write("\n")
     if (size := sum((path / name).stat().st_size for name in _FILES)) > MAX_BYTES:
-        raise ValueError(f"A record is at most {MAX_BYTES:,} bytes; {path.name} would take {size:,}. Keep fewer epochs.")
+        raise ValueError(f"A record has at most {MAX_BYTES:,} bytes; {path.name} takes {size:,}. Keep fewer epochs.")
     with atomic(path / "done", "w") as file:
         file.write("")
     return Record(path)
@@ -211,12 +211,16 @@ def _compact(name: str, array: np.ndarray) -> np.ndarray:
     return np.clip(array, -limit, limit).astype(np.float16)
 
 
+def _is_logits(name: str) -> bool:
+    return name.split("_", 1)[1] not in _CONTEXT
+
+
 def _metrics(stored: Mapping[str, np.ndarray], loss: str) -> dict[str, dict[str, dict[str, float]]]:
     scores = "softmax" if loss == "cross_entropy" else "margin"
     found: dict[str, dict[str, dict[str, float]]] = {}
     for name, array in stored.items():
-        part, kept = name.split("_", 1)
-        if kept not in _CONTEXT:
+        if _is_logits(name):
+            part, kept = name.split("_", 1)
             labels = stored[f"{part}_labels"].astype(np.int64)
             found.setdefault(part, {})[kept] = metrics.summary(labels, array.astype(np.float64), scores=scores)
     return found

@@ -160,7 +160,7 @@ def paired_bootstrap_difference(
 
 
 def mcnemar(correct_a: ArrayLike, correct_b: ArrayLike, exact: bool = True) -> McNemar:
-    """Do two models differ on the same images? (McNemar 1947.)
+    """Whether two models differ on the same images (McNemar 1947).
 
     Only images that exactly one model gets right count. It takes images as independent; with several
     images per subject prefer `paired_bootstrap_difference(..., clusters=subjects)`.

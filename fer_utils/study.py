@@ -5,7 +5,7 @@ from __future__ import annotations
 import multiprocessing
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Executor, Future, ProcessPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,8 @@ import pandas as pd
 
 from fer_utils import metrics, stats
 from fer_utils.config import RunConfig
-from fer_utils.records import Record
+from fer_utils.paths import project_root
+from fer_utils.records import Record, find_all
 
 
 class StudyError(RuntimeError):
@@ -136,7 +137,8 @@ def result(records: Sequence[Record], part: str = "test", kept: str | None = Non
     Returns:
         `accuracy` (mean over seeds of the pooled accuracy), `low` and `high` (95 % bootstrap interval of the first
         seed's pooled predictions, resampling subjects where they are known), `sd` over seeds (NaN for one), `uar`,
-        `macro_f1` (means over seeds), `n` (scored images), `seeds`, `folds`, `kept`, `chosen_on_test`, `hours`, `device`.
+        `macro_f1` (means over seeds), `n` (scored images), `seeds`, `folds`, `kept`, `chosen_on_test`, `hours`,
+        `device`.
     """
     kept = kept or records[0].kept[0]
     pooled = [pool(group, part, kept) for group in by_seed(records).values()]
@@ -163,3 +165,87 @@ def result(records: Sequence[Record], part: str = "test", kept: str | None = Non
 def results_table(groups: Mapping[str, Sequence[Record]], part: str = "test") -> pd.DataFrame:
     """`result` of several groups of runs, one row each, named by the keys."""
     return pd.DataFrame.from_dict({name: result(records, part) for name, records in groups.items()}, orient="index")
+
+
+def listing(records: Sequence[Record]) -> pd.DataFrame:
+    """One row per run: id, protocol, epochs, accuracy on validation and test, cost, and what was chosen on test."""
+    rows = []
+    for record in records:
+        run, kept = record.run, record.kept[0]
+        scores = {part: run["metrics"].get(part, {}).get(kept, {}).get("accuracy") for part in ("validation", "test")}
+        rows.append(
+            {
+                "id": record.id,
+                "protocol": record.config.protocol,
+                "epochs": run["epochs"],
+                "kept": kept,
+                **{part: "–" if score is None else f"{score:.4f}" for part, score in scores.items()},
+                "CHOSEN ON TEST": ", ".join(run["chosen_on_test"]) or "–",
+                "minutes": f"{run['seconds'] / 60:.1f}",
+                "device": run["device"],
+            }
+        )
+    return pd.DataFrame(rows)
+
+
+def cost(record: Record) -> str:
+    """What training a run again takes, in a sentence."""
+    run = record.run
+    return (
+        f"{record.id} took {run['seconds'] / 3600:.2f} hours and {run['peak_memory_mib'] / 1024:.1f} GiB "
+        f"on {run['device']} ({run['backend']}). Expect about as much on the same hardware."
+    )
+
+
+def rerun(before: Record, store: Path, root: str | Path | None = None) -> str:
+    """Train a run again into another store and compare.
+
+    Args:
+        before: the run.
+        store: where the new record goes.
+        root: where its dataset lies.
+
+    Returns:
+        A sentence: both accuracies, whether the new one lies in the old one's 95 % interval, and the difference in
+        standard deviations over seeds where the first store holds the run under other seeds.
+    """
+    from fer_utils.training import run
+
+    after = run(before.config, root=root, store=store)
+    part = "test" if before.config.score_test else "validation"
+    old, new = pool([before], part), pool([after], part)
+    interval = stats.bootstrap_interval(old.correct, clusters=old.subjects)
+    same = "reproduces" if interval.low <= new.correct.mean() <= interval.high else "DOES NOT REPRODUCE"
+    text = (
+        f"{same}: {part} accuracy {100 * new.correct.mean():.2f} % against {100 * old.correct.mean():.2f} % "
+        f"[{100 * interval.low:.2f}, {100 * interval.high:.2f}]; "
+        f"{100 * np.mean(new.logits.argmax(1) == old.logits.argmax(1)):.1f} % of predictions agree."
+    )
+    others = [r.metric("accuracy", part) for r in siblings(before)]
+    if len(others) < 2:
+        return f"{text} Spread over seeds: not measured."
+    distance = (new.correct.mean() - old.correct.mean()) / np.std(others, ddof=1)
+    return f"{text} That is {distance:+.1f} standard deviations over {len(others)} seeds."
+
+
+def siblings(record: Record) -> list[Record]:
+    """All finished runs beside `record` that differ from it at most in the seed."""
+    wanted = replace(record.config, seed=0).key
+    return [other for other in find_all(record.path.parent) if replace(other.config, seed=0).key == wanted]
+
+
+def on_record(
+    model: str | None = None, dataset: str | None = None, protocol: str | None = None, *, store: Path | None = None,
+    **fields: Any,
+) -> list[Record]:  # fmt: skip
+    """Finished runs on real data that match, without training anything; none is an empty list.
+
+    Args:
+        model, dataset, protocol: of the configuration; None matches all.
+        store: folder of records; default `reports/runs` of the project.
+        **fields: further fields of `RunConfig` that must be equal, e.g. `loss="l2_svm"`.
+    """
+    wanted = {"model": model, "dataset": dataset, "protocol": protocol} | fields
+    wanted = {name: value for name, value in wanted.items() if value is not None}
+    found = find_all(store or project_root() / "reports/runs")
+    return [r for r in found if all(getattr(r.config, name) == value for name, value in wanted.items())]

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import resource
-import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,7 +15,7 @@ from tqdm.auto import tqdm
 from fer_utils import assembly, augment, backend, checkpoint, losses, records
 from fer_utils.config import RECIPE_VERSION, Phase, RunConfig
 from fer_utils.data import FaceDataset, audit, load, splits
-from fer_utils.paths import project_root, store_for
+from fer_utils.paths import store_for
 from fer_utils.records import Record
 
 __all__ = ["Phase", "RunConfig", "predict_logits", "run"]
@@ -114,7 +112,7 @@ class _Training:
         rate = float(keras.ops.convert_to_numpy(self.model.optimizer.learning_rate))
         bar.set_description(f"{self.config.model} epoch {epoch + 1}/{self.config.epochs}", refresh=False)
         fitted = self._fit(epoch, phase, bar)
-        row = {"epoch": epoch + 1, "phase": index + 1, "learning_rate": rate, **fitted, **self._evaluate(epoch)}
+        row = {"epoch": epoch + 1, "phase": index + 1, "learning_rate": rate, **fitted, **self._evaluate()}
         row["seconds"] = time.monotonic() - started
         self.state.history.append(row)
         self.state.epoch = epoch + 1
@@ -144,11 +142,10 @@ class _Training:
         self.state.images += len(self.train_rows)
         return {name: float(fitted[name][0]) for name in ("loss", "accuracy")}
 
-    def _evaluate(self, epoch: int) -> dict[str, float]:
+    def _evaluate(self) -> dict[str, float]:
         """Loss and accuracy of the monitored part, accuracy of others whose best epoch is kept."""
-        watched = {name.removeprefix("best_") for name in self.config.keep if name.startswith("best_")}
         row: dict[str, float] = {}
-        for part in sorted({*watched, self.config.monitor}, key=lambda part: part != self.config.monitor):
+        for part in self._watched():
             rows = getattr(self.split, part)
             logits = predict_logits(self.model, self.dataset.images[rows])
             accuracy = float(np.mean(logits.argmax(axis=1) == self.dataset.labels[rows]))
@@ -159,6 +156,11 @@ class _Training:
                 row[f"{part}_accuracy"] = accuracy
         return row
 
+    def _watched(self) -> list[str]:
+        """The parts scored after every epoch, the monitored one first."""
+        kept = (name.removeprefix("best_") for name in self.config.keep if name.startswith("best_"))
+        return list(dict.fromkeys([self.config.monitor, *sorted(kept)]))
+
     def _targets(self, rows: np.ndarray) -> np.ndarray:
         soft = self.dataset.label_distribution if self.config.dataset_options.get("labels") == "distribution" else None
         return (self.dataset.labels if soft is None else soft)[rows]
@@ -168,13 +170,13 @@ class _Training:
         chosen = [f"block_{phase_index + 1}"] if phase_ends else []
         for name in self.config.keep:
             part = name.removeprefix("best_")
-            accuracy = row["val_accuracy" if part == self.config.monitor else f"{part}_accuracy"] if part != name else None
-            if accuracy is not None and accuracy > self.state.best.get(part, -1.0):
+            column = "val_accuracy" if part == self.config.monitor else f"{part}_accuracy"
+            if part != name and (accuracy := row[column]) > self.state.best.get(part, -1.0):
                 self.state.best[part] = accuracy
                 chosen.append(name)
         for name in set(chosen) & set(self.config.keep):
             self.state.kept[name] = row["epoch"]
-            _save_weights(self.model, self._weights_path(name))
+            checkpoint.save_weights(self.model, self._weights_path(name))
 
     def _react(self, val_loss: float) -> None:
         """Plateau and early stopping, on the monitored loss."""
@@ -232,7 +234,7 @@ class _Training:
         """Score every kept epoch's weights and write the record; tidy up last."""
         if "last" in self.config.keep:
             self.state.kept["last"] = self.state.epoch
-            _save_weights(self.model, self._weights_path("last"))
+            checkpoint.save_weights(self.model, self._weights_path("last"))
         kept = [name for name in self.config.keep if name in self.state.kept]
         predictions = self._score(kept)
         history = pd.DataFrame(self.state.history)
@@ -244,12 +246,12 @@ class _Training:
         parts = {"validation": self.split.validation}
         if self.config.score_test:
             parts["test"] = self.split.test
-        found = {key: array for part, rows in parts.items() if len(rows) for key, array in self._context(part, rows)}
+        parts = {part: rows for part, rows in parts.items() if len(rows)}
+        found = {key: array for part, rows in parts.items() for key, array in self._context(part, rows)}
         for name in kept:
             self.model.load_weights(self._weights_path(name))
             for part, rows in parts.items():
-                if len(rows):
-                    found[f"{part}_{name}"] = predict_logits(self.model, self.dataset.images[rows])
+                found[f"{part}_{name}"] = predict_logits(self.model, self.dataset.images[rows])
         return found
 
     def _context(self, part: str, rows: np.ndarray) -> Iterator[tuple[str, np.ndarray]]:
@@ -274,37 +276,21 @@ class _Training:
             "epochs": state.epoch,
             "stopped_early": state.stopped,
             "parameters": self.model.count_params(),
-            "backend": keras.backend.backend(),
-            "device": backend.device(),
-            "versions": backend.versions(),
-            "commit": backend.commit(project_root()),
+            **backend.provenance(),
             "seconds": round(state.seconds, 2),
             "images_per_second": round(state.images / max(state.train_seconds, 1e-9), 1),
-            "peak_memory_mib": round(_peak_memory_mib()),
+            "peak_memory_mib": round(backend.peak_memory_mib()),
         }
 
     def _progress_bar(self) -> tqdm:
         steps = -(-len(self.train_rows) // self.config.batch_size)
-        return tqdm(total=steps * self.config.epochs, initial=steps * self.state.epoch, unit="step", mininterval=1.0, leave=False)
+        total, done = steps * self.config.epochs, steps * self.state.epoch
+        return tqdm(total=total, initial=done, unit="step", mininterval=1.0, leave=False)
 
     def _check_parts(self) -> None:
-        needed = {self.config.monitor, *(n.removeprefix("best_") for n in self.config.keep if n.startswith("best_"))}
-        for part in sorted(needed):
+        for part in self._watched():
             if len(getattr(self.split, part)) == 0:
                 raise ValueError(
                     f"This run watches its {part} part, which is empty under {self.config.split}. "
                     "Give the split a validation_size, or monitor another part."
                 )
-
-
-def _save_weights(model: keras.Model, path: Path) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f".partial-{path.name}")
-    model.save_weights(partial)
-    partial.replace(path)
-
-
-def _peak_memory_mib() -> float:
-    """Largest resident memory of this process so far."""
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak / 2**20 if sys.platform == "darwin" else peak / 2**10

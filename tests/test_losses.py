@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable
+from pathlib import Path
 
 import keras
 import numpy as np
@@ -152,6 +153,18 @@ def test_weights_and_names(name: str) -> None:
     weights = np.array([1.0, 2.0, 0.5], np.float32)
     weighted = float(loss(LABELS, SCORES, sample_weight=weights))
     assert weighted == pytest.approx(float((weights * each).mean()), rel=1e-5)
+
+
+@pytest.mark.parametrize(
+    "loss", [losses.get("crammer_singer", margin=0.5), losses.get("cross_entropy", label_smoothing=0.1)]
+)
+def test_a_compiled_model_keeps_its_loss(loss: keras.losses.Loss, tmp_path: Path) -> None:
+    image = keras.Input((2,))
+    model = keras.Model(image, keras.layers.Dense(3)(image))
+    model.compile(optimizer="sgd", loss=loss)
+    model.save(tmp_path / "model.keras")
+    again = keras.saving.load_model(tmp_path / "model.keras").loss
+    assert type(again) is type(loss) and again.get_config() == loss.get_config()
 
 
 @pytest.mark.parametrize(

@@ -308,7 +308,7 @@ def test_ferplus_refuses_what_does_not_belong_together(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=r"same rows; got 20 .* and 21"):
         load("ferplus", tmp_path)
     new.write_text(new.read_text().replace(",10,", ",ten,"))
-    with pytest.raises(ValueError, match="data row 1 .*vote count"):
+    with pytest.raises(ValueError, match=r"data row 1 .*vote count"):
         load("ferplus", tmp_path)
     with pytest.raises(ValueError, match="majority, distribution; got 'mode'"):
         load("ferplus", tmp_path, labels="mode")
@@ -362,7 +362,7 @@ def test_a_bad_row_is_named(change: tuple[str, str], message: str, tmp_path: Pat
         (b"", "an empty file"),
         (b"<!DOCTYPE html><html>", "a web page"),
         (b"a,b\n1,2\n", "begins with b'a,b'"),
-        (b"emotion,pixels,Usage\n", "rows below its header|faces"),
+        (b"emotion,pixels,Usage\n", "rows below its header|faces with FER2013"),
         (b"\x89PNG\r\n\x1a\n", "a PNG image"),
         (b"PK\x03\x04broken", "BadZipFile"),
         (gzip.compress(b"emotion,pixels,Usage\n" + bytes(5000))[:-9], "readable to its end"),
@@ -535,9 +535,7 @@ def test_real_fer2013_and_ferplus_counts(real_data: Path) -> None:
         pytest.skip("no fer2013.csv with fer2013new.csv there")
     text, code = fetch.report(real_data)
     assert (text.count("Counts as published."), code) == (3, 0), text
-    start = time.perf_counter()
-    load("fer2013", real_data)
-    assert time.perf_counter() - start < 0.5
+    assert min(seconds(lambda: load("fer2013", real_data)) for _ in range(3)) < 0.5
     soft = load("ferplus", real_data, labels="distribution")
     np.testing.assert_allclose(soft.label_distribution.sum(axis=1), 1, rtol=1e-5)
     np.testing.assert_array_equal(soft.label_distribution.argmax(axis=1), soft.labels)

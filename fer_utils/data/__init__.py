@@ -13,15 +13,28 @@ from fer_utils.data.dataset import (
     USAGES,
     FaceDataset,
 )
+from fer_utils.paths import project_root
 
-__all__ = ["CKPLUS_EXPRESSIONS", "EXPRESSIONS", "FERPLUS_EXPRESSIONS", "NAMES", "USAGES", "FaceDataset", "data_root", "load"]
+__all__ = [
+    "CKPLUS_EXPRESSIONS",
+    "EXPRESSIONS",
+    "FERPLUS_EXPRESSIONS",
+    "NAMES",
+    "USAGES",
+    "FaceDataset",
+    "data_root",
+    "load",
+]
 
 NAMES = ("fer2013", "ferplus", "ckplus", "synthetic")
 
 
 def data_root(root: str | Path | None = None) -> Path:
-    """Where datasets are looked for: `root`, else `$FER_DATA`, else `data/`."""
-    return Path(root or os.environ.get("FER_DATA") or "data").expanduser()
+    """Where datasets are looked for: `root`, else `$FER_DATA`, else `data/` here or in the project."""
+    if chosen := root or os.environ.get("FER_DATA"):
+        return Path(chosen).expanduser()
+    here = Path("data")
+    return here if here.is_dir() else project_root() / "data"
 
 
 def load(name: str, root: str | Path | None = None, **options: Any) -> FaceDataset:

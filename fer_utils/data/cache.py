@@ -28,21 +28,24 @@ _DAMAGE = (OSError, EOFError, ValueError, KeyError, SyntaxError, RuntimeError, z
 def folder() -> Path:
     """Where cached datasets are kept; not created by this call."""
     if own := os.environ.get("FER_CACHE"):
-        return Path(own).expanduser()
-    return Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "fer-study"
+        return Path(os.path.expanduser(own))
+    base = os.path.expanduser(os.environ.get("XDG_CACHE_HOME") or "~/.cache")
+    if base.startswith("~"):  # a user without a home, as in some containers: nothing can be kept
+        base = os.devnull
+    return Path(base) / "fer-study"
 
 
-def identity(files: Iterable[Path], version: str) -> str:
+def identity(files: Iterable[str | Path], version: str) -> str:
     """64 hexadecimal digits that change with any file's path, size or modification time, or `version`.
 
     Args:
-        files: the files a dataset is read from, in a fixed order.
+        files: absolute paths of the files a dataset is read from, in a fixed order.
         version: the reader's own version, raised whenever the reader returns something else.
     """
     digest = hashlib.blake2b(version.encode(), digest_size=32)
     for file in files:
         status = os.stat(file)
-        line = f"\n{os.path.abspath(file)}\t{status.st_size}\t{status.st_mtime_ns}"
+        line = f"\n{file}\t{status.st_size}\t{status.st_mtime_ns}"
         digest.update(line.encode(errors="surrogateescape"))
     return digest.hexdigest()
 
@@ -52,14 +55,14 @@ def through(name: str, source: str, key: str, read: Callable[[], Arrays]) -> Arr
 
     Args:
         name: begins the file's name, for people who look into the folder.
-        source: what is read, as a path; a source has one file, which a new key overwrites.
+        source: what is read, beginning with its absolute path. It has one file, which a new key overwrites.
         key: `identity(...)` of the source.
         read: reads the source; its arrays hold numbers or strings, no objects.
 
     Returns:
         The arrays.
     """
-    place = os.path.abspath(source).encode(errors="surrogateescape")
+    place = source.encode(errors="surrogateescape")
     file = folder() / f"{name}-{hashlib.blake2b(place, digest_size=8).hexdigest()}.npz"
     arrays = _load(file, key)
     if arrays is None:
@@ -70,7 +73,7 @@ def through(name: str, source: str, key: str, read: Callable[[], Arrays]) -> Arr
 
 def _load(file: Path, key: str) -> Arrays | None:
     try:
-        with np.load(file, allow_pickle=False) as stored:
+        with open(file, "rb") as raw, np.load(raw, allow_pickle=False) as stored:
             if str(stored["key"]) == key:
                 return {name: stored[name] for name in stored.files if name != "key"}
     except FileNotFoundError:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from pathlib import Path
 
@@ -44,7 +45,7 @@ def locate(root: Path) -> tuple[FaceDataset, tables.Table | folders.ClassFolders
     extended = [table for table in found.tables if table.kind == "faces" and table.has_contempt()]
     chosen = sources.choose("ckplus", [list(filter(is_ckplus, found.folders)), extended], read_source)
     if chosen is None:
-        raise sources.missing("ckplus", root, found)
+        raise sources.missing("ckplus", found)
     return chosen
 
 
@@ -65,7 +66,7 @@ def read_source(source: tables.Table | folders.ClassFolders) -> FaceDataset:
     return FaceDataset(**arrays, class_names=classes, name="ckplus")
 
 
-def _read_items(items: list[tuple[Path, int]]) -> cache.Arrays:
+def _read_items(items: list[tuple[str, int]]) -> cache.Arrays:
     matches = [_match(path) for path, _ in items]
     return {
         "images": folders.read_images(path for path, _ in items),
@@ -75,11 +76,12 @@ def _read_items(items: list[tuple[Path, int]]) -> cache.Arrays:
     }
 
 
-def _match(path: Path) -> re.Match[str]:
-    match = _NAME.match(path.name)
+def _match(path: str) -> re.Match[str]:
+    name = os.path.basename(path)
+    match = _NAME.match(name)
     if match is None:
         raise ValueError(
             f"{path}: a CK+48 image is named after subject, sequence and frame (S010_004_00000017.png); "
-            f"got {path.name!r}. Move it away, or fetch CK+48 again (`make data` says from where)."
+            f"got {name!r}. Move it away, or fetch CK+48 again (`make data` says from where)."
         )
     return match

@@ -10,7 +10,17 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from fer_utils.data.sketch import BOW, STEPS, Identity, Light, Pose, Sketch, arc, ellipse, moved
+from fer_utils.data.sketch import (
+    BOW,
+    STEPS,
+    Identity,
+    Light,
+    Pose,
+    Sketch,
+    arc,
+    ellipse,
+    moved,
+)
 
 ACTION_UNITS = {
     1: "inner brow raiser", 2: "outer brow raiser", 4: "brow lowerer", 5: "upper lid raiser",
@@ -20,8 +30,11 @@ ACTION_UNITS = {
 }  # fmt: skip
 """FACS number -> name of every action unit the drawing understands."""
 
-_UNIT_NAMES = frozenset(f"{side}{number}" for number in ACTION_UNITS for side in ("AU", "R", "L"))
+_SHARES = {"AU": {-1: 1.0, 0: 1.0, 1: 1.0}, "R": {-1: 1.0, 0: 0.5}, "L": {1: 1.0, 0: 0.5}}
+_UNIT_NAMES = frozenset(f"{prefix}{number}" for number in ACTION_UNITS for prefix in _SHARES)
 _CUPID = 1 - 0.25 * np.cos(4 * np.pi * (STEPS - 0.5))
+_ANGLES = np.linspace(0, 2 * np.pi, 48, endpoint=False)
+_RING = np.cos(_ANGLES), np.sin(_ANGLES)
 _MOUTH_Y, _EYE_Y = 0.47, -0.2
 
 
@@ -30,14 +43,16 @@ class _Face(Sketch):
 
     def __init__(self, identity: Identity, units: Mapping[str, float]) -> None:
         super().__init__()
-        self.identity, self.units = identity, units
+        self.identity = identity
+        self._units: dict[int, dict[int, float]] = {-1: {}, 0: {}, 1: {}}
+        for name, intensity in units.items():
+            number = int(name.lstrip("AURL"))
+            for side, share in _SHARES[name.rstrip("0123456789")].items():
+                self._units[side][number] = self.unit(number, side) + share * intensity
 
     def unit(self, number: int, side: int = 0) -> float:
         """Intensity of an action unit on one side, or the mean of both (side 0)."""
-        right, left = self.units.get(f"R{number}", 0.0), self.units.get(f"L{number}", 0.0)
-        return self.units.get(f"AU{number}", 0.0) + (
-            (right + left) / 2 if side == 0 else right if side < 0 else left
-        )
+        return self._units[side].get(number, 0.0)
 
     def fold(self, points: np.ndarray, strength: float, width: float = 0.04) -> None:
         """A wrinkle (strength > 0) or bulge (< 0) of the skin, as deep as this person's furrows are."""
@@ -80,8 +95,7 @@ def render(identity: Identity, action_units: Mapping[str, float], pose: Pose | N
 
 def _outline(face: _Face, grow: float = 1.0) -> np.ndarray:
     """The head's outline (48, 2); the jaw drops with AU26."""
-    who, angle = face.identity, np.linspace(0, 2 * np.pi, 48, endpoint=False)
-    x, y = np.cos(angle), np.sin(angle)
+    who, (x, y) = face.identity, _RING
     squareness = np.where(y > 0, 1 - 0.5 * who.jaw, 0.85)
     x = np.sign(x) * np.abs(x) ** squareness * np.where(y > 0, 1 - 0.2 * y**2, 1)
     points = np.stack([who.face_width * grow * x, who.face_length * grow * y], axis=1)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -65,7 +66,7 @@ def locate(root: Path) -> tuple[FaceDataset, tables.Table | Layout]:
     """`read`, and the table or folders it read."""
     found = sources.find(root)
     csvs = csv_tables(found)
-    layouts = _layouts(found, root)
+    layouts = _layouts(found)
     ranked = [
         [table for table in csvs if "usage" in table.columns],
         [layout for layout in layouts if layout.names_tell],
@@ -74,7 +75,7 @@ def locate(root: Path) -> tuple[FaceDataset, tables.Table | Layout]:
     ]
     chosen = sources.choose("fer2013", ranked, read_source)
     if chosen is None:
-        raise _nothing(root, found)
+        raise _nothing(found)
     return chosen
 
 
@@ -95,7 +96,7 @@ def read_source(source: tables.Table | Layout) -> FaceDataset:
     return FaceDataset(**arrays, class_names=EXPRESSIONS, name="fer2013")
 
 
-def _read_items(items: list[tuple[Path, int, folders.ClassFolders]]) -> cache.Arrays:
+def _read_items(items: list[tuple[str, int, folders.ClassFolders]]) -> cache.Arrays:
     arrays = {
         "images": folders.read_images(path for path, _, _ in items),
         "labels": np.array([code for _, code, _ in items], np.int64),
@@ -104,12 +105,12 @@ def _read_items(items: list[tuple[Path, int, folders.ClassFolders]]) -> cache.Ar
     return arrays | {"usage": np.array(usage)} if all(usage) else arrays
 
 
-def _usage(path: Path, part: str) -> str:
-    match = _NAME.match(path.name)
+def _usage(path: str, part: str) -> str:
+    match = _NAME.match(os.path.basename(path))
     return _USAGE[match[1].lower()] if match else PARTS.get(part.lower(), "")
 
 
-def _layouts(found: sources.Found, root: Path) -> list[Layout]:
+def _layouts(found: sources.Found) -> list[Layout]:
     """Class folders that are parts of one FER2013, by their common parent."""
     by_parent: dict[Path, list[folders.ClassFolders]] = {}
     for place in found.folders:
@@ -117,12 +118,12 @@ def _layouts(found: sources.Found, root: Path) -> list[Layout]:
             continue
         if place.path.name.lower() in PARTS:
             by_parent.setdefault(place.path.parent, []).append(place)
-        elif place.path == root or _NAME.match(place.first):
+        elif place.path == found.root or _NAME.match(place.first):
             by_parent.setdefault(place.path, []).append(place)
     return [Layout(path, tuple(parts)) for path, parts in by_parent.items()]
 
 
-def _nothing(root: Path, found: sources.Found) -> ValueError:
+def _nothing(found: sources.Found) -> ValueError:
     """The most helpful error when no FER2013 was found."""
     for table in found.tables:
         if table.kind == "faces":
@@ -136,4 +137,4 @@ def _nothing(root: Path, found: sources.Found) -> ValueError:
                 f"{table}: a dataset needs labels; got pixels without an emotion column, as in the "
                 f"competition's test.csv. Fetch {sources.GUIDE['fer2013']}, which hold its labels."
             )
-    return sources.missing("fer2013", root, found)
+    return sources.missing("fer2013", found)

@@ -58,7 +58,7 @@ def join(root: Path) -> tuple[FaceDataset, np.ndarray]:
     if root.is_file() and not (votes_in and fer2013.csv_tables(found)):
         return join(root.parent)
     if not votes_in:
-        raise sources.missing("ferplus", root, found)
+        raise sources.missing("ferplus", found)
     faces, source = fer2013.locate(root)
     if not isinstance(source, tables.Table) or "usage" not in source.columns:
         raise ValueError(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import struct
 import zlib
 from collections.abc import Iterable
@@ -38,8 +39,8 @@ class ClassFolders:
         """Name of one image, to tell the dataset by; empty if there is no image at all."""
         return next((names[0] for names in self.files.values() if names), "")
 
-    def items(self, class_names: tuple[str, ...]) -> list[tuple[Path, int]]:
-        """Every image with its class code, by class and name.
+    def items(self, class_names: tuple[str, ...]) -> list[tuple[str, int]]:
+        """Path and class code of every image, by class and name.
 
         Args:
             class_names: the dataset's classes; a folder may carry any alias of one, in any case.
@@ -61,8 +62,8 @@ class ClassFolders:
                     f"{self.path / folder}: a class folder holds PNG or JPEG images; got none. "
                     "Unpack or fetch the data again, or remove the folder."
                 )
-            found += [(code, self.path / folder / name) for name in names]
-        return [(path, code) for code, path in sorted(found)]
+            found.append((code, os.path.join(self.path, folder, ""), names))
+        return [(place + name, code) for code, place, names in sorted(found) for name in names]
 
 
 def is_class(name: str) -> bool:
@@ -70,13 +71,13 @@ def is_class(name: str) -> bool:
     return name.lower() in ALIASES
 
 
-def read_images(paths: Iterable[Path]) -> np.ndarray:
+def read_images(paths: Iterable[str | Path]) -> np.ndarray:
     """Decode image files to uint8 (n, 48, 48).
 
     Raises:
         ValueError: a file is no whole PNG or JPEG of 48 x 48 pixels, or is coloured.
     """
-    return np.stack([decode(path) for path in paths])
+    return np.stack([decode(Path(path)) for path in paths])
 
 
 def decode(path: Path) -> np.ndarray:

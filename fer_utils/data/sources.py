@@ -36,8 +36,9 @@ class MissingDataError(FileNotFoundError, ValueError):
 
 @dataclass
 class Found:
-    """The tables and class folders under a path, and the other files that look like data."""
+    """The tables and class folders under the absolute path `root`, and other files that look like data."""
 
+    root: Path
     tables: list[tables.Table] = field(default_factory=list)
     folders: list[folders.ClassFolders] = field(default_factory=list)
     others: list[Path] = field(default_factory=list)
@@ -55,11 +56,11 @@ def find(root: Path) -> Found:
             f"A dataset is read from a file or folder; got {root}, which does not exist. "
             "Run `make data`: it says what to fetch and where to put it."
         )
+    found = Found(root.absolute())
     if root.is_dir():
-        found = Found()
-        _walk(root, DEPTH, found)
+        _walk(found.root, DEPTH, found)
         return found
-    found = Found(tables=tables.sniff(root))
+    found.tables += tables.sniff(found.root)
     if not found.tables:
         raise ValueError(
             f"{root}: a dataset's file is a CSV with a header such as emotion,pixels,Usage (also in a "
@@ -141,13 +142,18 @@ def _content(dataset: FaceDataset) -> np.ndarray:
     return np.sort(np.char.add(rows, usage))
 
 
-def missing(dataset: str, root: Path, found: Found) -> MissingDataError:
-    """The error for a dataset that is not under `root`, saying what is there and what to fetch."""
-    seen = [f"{table} ({table.kind})" for table in found.tables]
+def missing(dataset: str, found: Found) -> MissingDataError:
+    """The error for a dataset that was not found, saying what is there and what to fetch."""
+    kinds = {
+        "faces": "faces with FER2013's labels",
+        "unlabelled": "pixels without labels",
+        "votes": "FER+ votes",
+    }
+    seen = [f"{table} ({kinds[table.kind]})" for table in found.tables]
     seen += [f"{place} (class folders)" for place in found.folders]
     seen += [f"{path} ({_describe(path)})" for path in found.others[:4]]
     return MissingDataError(
-        f"{dataset} must lie under {root}; found {'; '.join(seen[:8]) or 'no table and no class folders'}. "
+        f"{dataset} must lie under {found.root}; found {'; '.join(seen[:8]) or 'no table or class folders'}. "
         f"Fetch {GUIDE[dataset]}, and put it into data/ or name its place (root, or $FER_DATA)."
     )
 

@@ -26,7 +26,8 @@ class SplitSpec:
 
     Attributes:
         kind: `"usage"` (FER2013's Training / PublicTest / PrivateTest), `"merged"` (Training against both test
-            parts, 7,178 images, as folders without Usage suggest), `"random"` (stratified hold-out) or `"kfold"` (stratified k-fold, `fold` of `n_folds` is the test set).
+            parts, 7,178 images, as folders without Usage suggest), `"random"` (stratified hold-out) or
+            `"kfold"` (stratified k-fold, `fold` of `n_folds` is the test set).
         test_size: share or number of images held out by `"random"`.
         validation_size: share of what is left that becomes validation; 0 for none.
             With `groups` it is rounded to a whole number of inner folds.

@@ -208,7 +208,7 @@ def _noisy(labels: np.ndarray, n_classes: int, fraction: float, seed: int) -> np
 
 
 def _usage(n_subjects: int, seed: int) -> np.ndarray:
-    """str (n_subjects,): about 80, 10 and 10 % of the subjects, at least one each from three subjects on."""
+    """Part of each subject, str (n_subjects,): about 80, 10 and 10 %; at least one each from three subjects on."""
     usage = np.full(n_subjects, "Training", dtype="<U11")
     part = max(1, round(0.1 * n_subjects)) if n_subjects >= 3 else 0
     order = np.random.default_rng([seed, 3]).permutation(n_subjects)

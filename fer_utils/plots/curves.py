@@ -126,8 +126,8 @@ def comparison(
     claims = [None] * len(names) if reported is None else list(reported)
     if not len(names) == len(intervals) == len(claims) or all(x is None for x in [*intervals, *claims]):
         raise ValueError(
-            f"comparison() needs one interval (or None) and one claim (or None) per name, and a value in all; "
-            f"got {len(names)} names, {len(intervals)} intervals and {len(claims)} claims."
+            f"comparison() needs one interval (or None) and one claim (or None) per name; got "
+            f"{len(names)} names, {len(intervals)} intervals and {len(claims)} claims."
         )
     figure = style.new_figure(7.2, 1.0 + 0.34 * len(names) + (0.2 if references else 0))
     ax = figure.add_subplot()
@@ -209,7 +209,7 @@ def _compare_row(ax: Axes, row: int, interval: Interval | None, claim: float | N
         texts.append(interval.percent())
     if claim is not None:
         ax.plot(100 * claim, row, "D", mfc="white", mec=style.VERMILLION, mew=1.3, ms=6, zorder=3)
-        texts.append(f"reported {100 * claim:.1f}")
+        texts.append(f"reported {round(100 * claim, 2):g}")
     ax.text(1.02, row, ", ".join(texts), transform=ax.get_yaxis_transform(), va="center", fontsize=8)
 
 
@@ -219,7 +219,8 @@ def _comparison_caption(intervals: Sequence[Interval | None], claims: Sequence[f
     parts = []
     if given:
         methods = " or ".join(dict.fromkeys(interval.method for interval in given))
-        sizes = ", ".join(dict.fromkeys(f"{interval.n:,}" for interval in given))
+        units = ("seeds" if "seeds" in interval.method else "images" for interval in given)
+        sizes = ", ".join(dict.fromkeys(f"{x.n:,} {unit}" for x, unit in zip(given, units, strict=True)))
         levels = ", ".join(dict.fromkeys(f"{100 * interval.level:g} %" for interval in given))
         parts.append(f"n = {sizes}. Bars: {levels} intervals ({methods}).")
     if any(claim is not None for claim in claims):

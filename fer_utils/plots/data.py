@@ -160,8 +160,7 @@ def pixel_distribution_by_class(
         if own.sum():
             ax.stairs(_histogram(own, bins)[1], edges, color=colour, lw=1.6)
             mean, sd = _mean_sd(own)
-            place = {"transform": ax.transAxes, "ha": "right", "va": "top"}
-            ax.text(0.98, 0.97, f"mean {mean:.0f}\nsd {sd:.0f}", size=7, **place)
+            ax.set_title(f"mean {mean:.0f}, sd {sd:.0f}", loc="right", size=7)
         ax.set_title(name, color=colour, weight="bold")
     for ax in panels[k:]:
         ax.set_visible(False)

@@ -1,7 +1,8 @@
 """Pictures of faces. Whether a face may be seen outside the user's machine is decided here and nowhere else.
 
 FER2013's and CK+'s faces are not ours to publish, so neither a figure nor the output of an executed notebook
-may show them. Synthetic faces may be shown, CK+'s eleven publishable subjects with their notice, and class means.
+may show them. Synthetic faces may be shown, CK+'s eleven publishable subjects with their notice, and class
+means. Whatever is not plainly allowed is withheld: only `published=False` itself shows everything.
 """
 
 from __future__ import annotations
@@ -97,7 +98,7 @@ def faces(
     present = np.array([image is not None for image in images], dtype=bool)
     if not present.any():
         raise ValueError("faces() needs at least one face; got none. Check the selection before drawing it.")
-    shown = present & (allowed if published else True)
+    shown = present & (allowed | (published is False))
     figure = grid(
         images,
         shown,
@@ -135,7 +136,7 @@ def grid(
     heads = [max(map(len, lines[row * columns : (row + 1) * columns])) for row in range(rows)]
     tops = np.cumsum([_TITLE_LINE * head + _GAP for head in heads]) + cell * np.arange(rows) - _GAP
     left = 0.0 if row_titles is None else 0.1 + 0.08 * max(map(len, row_titles))
-    width = max(left + columns * (cell + _GAP) - _GAP, 4.4)
+    width = max(left + columns * (cell + _GAP) - _GAP, 4.5)
     figure = style.new_figure(width + 0.1, tops[-1] + cell + 0.1)
     ax = figure.add_subplot()
     ax.set(xlim=(0, width), ylim=(tops[-1] + cell, 0), aspect="equal", anchor="W")
@@ -207,6 +208,6 @@ def _notices(dataset_name: str, published: bool, present: np.ndarray, shown: np.
         n = int(present.sum())
         which = "faces" if withheld == n else f"faces of {withheld} of these {n} images"
         lines.append(f"{name} {which} are not published; run the notebook with your own copy to see them.")
-    if not published and dataset_name != "synthetic":
+    if published is False and dataset_name != "synthetic":
         lines.append(f"For your own screen: {name} faces must not be passed on.")
     return lines

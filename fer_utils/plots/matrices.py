@@ -55,7 +55,7 @@ def heatmap(
         )
     texts = [[number_format.format(x) if np.isfinite(x) else "" for x in row] for row in values]
     letters = max(len(text) for row in texts for text in row)
-    cell = max(0.5, 0.085 * letters + 0.15, 3.0 / len(column_names))
+    cell = max(0.5, 0.085 * letters + 0.15, 2.4 / len(column_names))
     names = [max(len(str(name)) for name in names) for names in (row_names, column_names)]
     width, height = cell * len(column_names) + 0.075 * names[0] + 0.4, 0.36 * len(row_names) + 0.5
     figure = style.new_figure(width + (0.7 if colour_title else 0), height + 0.04 * names[1])

@@ -45,7 +45,7 @@ def sample_grid(
     for code in range(len(class_names)):
         members = np.flatnonzero(labels == code)
         free = members[allowed[members]]
-        pool = free if published and len(free) else members
+        pool = members if published is False or not len(free) else free
         row = rng.choice(pool, min(per_class, len(pool)), replace=False).tolist()
         picked += row + [None] * (per_class - len(row))
     return faces(
@@ -187,7 +187,8 @@ def mean_faces(
     differences = means - np.average(means, axis=0, weights=counts)
     reach = np.abs(differences).max() or 1.0
     tinted = mpl.colormaps["RdBu_r"](0.5 + differences / (2 * reach))[..., :3]
-    safe = [not published or dataset_name == "synthetic" or _many(images, subjects, rows) for rows in members]
+    open_anyway = published is False or dataset_name == "synthetic"
+    safe = [open_anyway or _many(images, subjects, rows) for rows in members]
     titles = [f"{name}\nn = {n:,}" for name, n in zip(class_names, counts, strict=True)]
     figure = grid(
         [*means, *tinted],

@@ -69,7 +69,7 @@ STYLE: dict[str, object] = {
 
 _NOTE_SIZE = 8.0
 _LINE = _NOTE_SIZE * 1.35 / 72  # height of a line of notes in inches
-_LETTER = {"normal": _NOTE_SIZE * 0.51 / 72, "bold": _NOTE_SIZE * 0.61 / 72}  # mean width of a letter
+_LETTER = {"normal": _NOTE_SIZE * 0.53 / 72, "bold": _NOTE_SIZE * 0.61 / 72}  # mean width of a letter
 _TITLE_HEIGHT = 0.26
 
 P = ParamSpec("P")

@@ -1,0 +1,75 @@
+SHELL := bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DELETE_ON_ERROR:
+.DEFAULT_GOAL := help
+
+PROFILE ?= quick
+GPU ?=
+export MPLBACKEND ?= Agg
+export TF_CPP_MIN_LOG_LEVEL ?= 3
+export TQDM_DISABLE ?= 1
+
+# --- Python: .venv from the hashed lock, or `make PY=python ...` inside an environment of your own -----------------
+VENV := .venv
+PY := $(VENV)/bin/python
+LOCK := requirements$(if $(GPU),-gpu).lock
+READY := $(if $(filter command,$(firstword $(origin PY))),,$(VENV)/ready$(if $(GPU),-gpu))
+find_python = $(firstword $(foreach name,python3.11 python3 python3.12 python3.13,$(shell $(name) -c \
+  'import sys, venv, ensurepip; (3, 11) <= sys.version_info < (3, 14) and print(sys.executable)' 2>/dev/null)))
+
+$(VENV)/ready $(VENV)/ready-gpu: $(LOCK) pyproject.toml
+	@python="$(find_python)"; test -n "$$python" || { echo "Python 3.11, 3.12 or 3.13 with venv is needed and was not found on PATH."; exit 1; }; \
+	  test -x $(PY) || "$$python" -m venv $(VENV)
+	$(PY) -m pip install --quiet --disable-pip-version-check --require-hashes -r $(LOCK)
+	$(PY) -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@rm -f $(VENV)/ready*; touch $@
+
+# --- What an executed notebook depends on (tests/test_makefile.py holds this list against the imports) -------------
+DATA := fer_utils/paths.py fer_utils/records.py fer_utils/config.py fer_utils/metrics.py fer_utils/stats.py \
+  fer_utils/backend.py fer_utils/execute.py $(wildcard fer_utils/data/*.py fer_utils/plots/*.py)
+TRAINING := $(DATA) $(addprefix fer_utils/,assembly.py augment.py checkpoint.py losses.py protocols.py reported.py \
+  study.py training.py) $(wildcard fer_utils/models/*.py)
+NEEDS_01 := $(DATA) fer_utils/describe.py
+NEEDS_02 := $(TRAINING)
+NEEDS_03 := $(TRAINING)
+NEEDS_04 := $(TRAINING)
+NEEDS_05 := $(TRAINING)
+
+SOURCES := $(sort $(wildcard notebooks/[0-9][0-9]_*.ipynb))
+EXECUTED := $(SOURCES:notebooks/%=reports/$(PROFILE)/%)
+
+.SECONDEXPANSION:
+$(EXECUTED): reports/$(PROFILE)/%.ipynb: notebooks/%.ipynb notebooks/profiles/$(PROFILE).yaml \
+  $$(NEEDS_$$(firstword $$(subst _, ,$$*))) | $(READY)
+	@echo "$(PROFILE): $* …"
+	@start=$$SECONDS; $(PY) -m fer_utils execute $< $@ --profile notebooks/profiles/$(PROFILE).yaml; \
+	  echo "$(PROFILE): $* done in $$((SECONDS - start)) s"
+
+.PHONY: help reproduce test data lab lint lock clean
+help:  ## show this list
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## */  make \1|/' | column -t -s '|'
+	@echo "  PROFILE=quick (default), cpu or full;  GPU=1 for TensorFlow's CUDA build;  PY=python to use your own environment"
+
+reproduce: $(EXECUTED)  ## run the study: every notebook under PROFILE, executed copies in reports/PROFILE/
+	@echo "$(PROFILE): $(words $(EXECUTED)) notebooks are up to date in reports/$(PROFILE)/"
+
+test: $(READY)  ## run the tests
+	$(PY) -m pytest -n auto --dist loadfile
+
+lint: $(READY)  ## check the code and the notebooks
+	$(PY) -m ruff check .
+
+data: $(READY)  ## say which datasets are here, check their counts, and how to get the others
+	$(PY) -m fer_utils data
+
+lab: $(READY)  ## open the notebooks in JupyterLab, on this machine only
+	TQDM_DISABLE=0 MPLBACKEND= $(PY) -m jupyterlab --ip=127.0.0.1 --notebook-dir=. --LabApp.default_url=/lab/tree/notebooks
+
+lock:  ## resolve pyproject.toml anew into the lock files (needs uv)
+	uv pip compile pyproject.toml --extra tensorflow --extra jax --extra notebooks --extra test $(UV_LOCK) -o requirements.lock
+	uv pip compile pyproject.toml --extra gpu --extra notebooks --extra test $(UV_LOCK) -o requirements-gpu.lock
+UV_LOCK := --universal --python-version 3.11 --generate-hashes --no-emit-index-url --quiet --custom-compile-command "make lock"
+
+clean:  ## remove what the quick profile and the tools have made; records, data and .venv stay
+	rm -rf reports/quick .pytest_cache .ruff_cache build *.egg-info
+	find fer_utils tests notebooks -name __pycache__ -o -name .ipynb_checkpoints | xargs rm -rf

@@ -1,0 +1,92 @@
+"""What the five reports claim, as they print it. Keys: the bibliography in `reports/README.md`.
+
+Nothing here was measured by us; measured numbers come from run records alone.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import pandas as pd
+
+
+@dataclass(frozen=True)
+class Claim:
+    """One number of a report.
+
+    Attributes:
+        report: key.
+        model: the network it belongs to, a name of `fer_utils.models.build`.
+        dataset: `"fer2013"` or `"ckplus"`.
+        percent: as printed, in percent.
+        what: what the report calls it, and which variant.
+        loss, augmented: the variant in the terms of `RunConfig`, for comparisons.
+        headline: whether it is the report's main claim for this model and dataset.
+    """
+
+    report: str
+    model: str
+    dataset: str
+    percent: float
+    what: str
+    loss: str = "cross_entropy"
+    augmented: bool | None = None
+    headline: bool = False
+
+
+_M1, _M2 = "iitk2023_model1", "iitk2023_model2"
+
+CLAIMS: tuple[Claim, ...] = (
+    Claim("psg2025", "psg2025", "ckplus", 98.48, "test accuracy after the last epoch", headline=True),
+    Claim("psg2025", "psg2025", "ckplus", 97.86, "5-fold accuracy"),
+    Claim("psg2025", "psg2025", "fer2013", 68.20, "accuracy", headline=True),
+    Claim("psg2025", "psg2025", "fer2013", 68.0, "5-fold accuracy"),
+    Claim("cutm2024", "cutm2024", "fer2013", 65.05, "validation accuracy, last epoch", headline=True),
+    Claim("cutm2024", "cutm2024", "fer2013", 57.27, "training accuracy, last epoch"),
+    Claim("xavengers2025", "resnet_transfer", "fer2013", 73.94, "training accuracy"),
+    Claim("xavengers2025", "resnet_transfer", "fer2013", 61.49, "validation accuracy"),
+    Claim("xavengers2025", "resnet_transfer", "fer2013", 61.0, "accuracy on 3,589 images", headline=True),
+    Claim("iitk2023", _M1, "fer2013", 62.16, "accuracy", headline=True),
+    Claim("iitk2023", _M1, "ckplus", 93.92, "accuracy", headline=True),
+    Claim("iitk2023", _M2, "fer2013", 67.60, "validation accuracy, augmented", augmented=True, headline=True),
+    Claim("iitk2023", _M2, "fer2013", 68.66, "test accuracy, augmented", augmented=True),
+    Claim("iitk2023", _M2, "fer2013", 63.59, "validation accuracy, not augmented", augmented=False),
+    Claim("iitk2023", _M2, "fer2013", 64.56, "test accuracy, not augmented", augmented=False),
+    Claim("iitk2023", _M2, "fer2013", 65.64, "accuracy, L2-SVM", loss="weston_watkins"),
+    Claim("iitk2023", _M2, "ckplus", 97.97, "accuracy, cross-entropy", headline=True),
+    Claim("iitk2023", _M2, "ckplus", 93.55, "accuracy, L2-SVM", loss="weston_watkins"),
+    Claim("colab2023", "colab2023", "fer2013", 77.43, "training accuracy"),
+    Claim("colab2023", "colab2023", "fer2013", 72.67, "validation accuracy, in its text"),
+    Claim("colab2023", "colab2023", "fer2013", 67.11, "accuracy on 7,178 images, in its report", headline=True),
+)
+
+_XAVENGERS = {
+    "angry": (0.51, 0.54, 0.52, 491), "disgust": (0.69, 0.73, 0.71, 55), "fear": (0.45, 0.40, 0.42, 528),
+    "happy": (0.85, 0.80, 0.82, 879), "sad": (0.49, 0.45, 0.47, 594), "surprise": (0.71, 0.76, 0.73, 416),
+    "neutral": (0.56, 0.64, 0.60, 626),
+}  # fmt: skip
+_PSG_BLOCKS = {
+    "block_1": (0.86, 0.89, 0.85, 0.82), "block_2": (0.98, 0.98, 0.99, 0.98), "block_3": (0.98, 0.98, 0.99, 0.99),
+}  # fmt: skip
+
+
+def claims(model: str | None = None, dataset: str | None = None, report: str | None = None) -> list[Claim]:
+    """The claims that match; None matches all."""
+    wanted = {"model": model, "dataset": dataset, "report": report}
+    return [c for c in CLAIMS if all(v is None or getattr(c, k) == v for k, v in wanted.items())]
+
+
+def headline(model: str, dataset: str) -> Claim | None:
+    """The main claim for a network on a dataset, or None where no report makes one."""
+    found = [claim for claim in claims(model, dataset) if claim.headline]
+    return found[0] if found else None
+
+
+def xavengers_report() -> pd.DataFrame:
+    """xavengers2025's classification report on 3,589 images: precision, recall, f1, support per class."""
+    return pd.DataFrame.from_dict(_XAVENGERS, orient="index", columns=["precision", "recall", "f1", "support"])
+
+
+def psg_blocks() -> pd.DataFrame:
+    """psg2025 on its CK+48 test split after each block: accuracy and macro precision, recall, F1."""
+    return pd.DataFrame.from_dict(_PSG_BLOCKS, orient="index", columns=["accuracy", "precision", "recall", "f1"])
