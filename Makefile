@@ -4,6 +4,7 @@ SHELL := bash
 .DEFAULT_GOAL := help
 
 PROFILE ?= quick
+REPORTS ?= reports
 GPU ?=
 export MPLBACKEND ?= Agg
 export TF_CPP_MIN_LOG_LEVEL ?= 3
@@ -36,22 +37,23 @@ NEEDS_04 := $(TRAINING)
 NEEDS_05 := $(TRAINING)
 
 SOURCES := $(sort $(wildcard notebooks/[0-9][0-9]_*.ipynb))
-EXECUTED := $(SOURCES:notebooks/%=reports/$(PROFILE)/%)
+EXECUTED := $(SOURCES:notebooks/%=$(REPORTS)/$(PROFILE)/%)
 
 .SECONDEXPANSION:
-$(EXECUTED): reports/$(PROFILE)/%.ipynb: notebooks/%.ipynb notebooks/profiles/$(PROFILE).yaml \
+$(EXECUTED): $(REPORTS)/$(PROFILE)/%.ipynb: notebooks/%.ipynb notebooks/profiles/$(PROFILE).yaml \
   $$(NEEDS_$$(firstword $$(subst _, ,$$*))) | $(READY)
 	@echo "$(PROFILE): $* …"
 	@start=$$SECONDS; $(PY) -m fer_utils execute $< $@ --profile notebooks/profiles/$(PROFILE).yaml; \
 	  echo "$(PROFILE): $* done in $$((SECONDS - start)) s"
 
-.PHONY: help reproduce test data lab lint lock clean
+print-%: ; @echo '$($*)'
+.PHONY: help reproduce test data tables lab lint lock clean
 help:  ## show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## */  make \1|/' | column -t -s '|'
 	@echo "  PROFILE=quick (default), cpu or full;  GPU=1 for TensorFlow's CUDA build;  PY=python to use your own environment"
 
 reproduce: $(EXECUTED)  ## run the study: every notebook under PROFILE, executed copies in reports/PROFILE/
-	@echo "$(PROFILE): $(words $(EXECUTED)) notebooks are up to date in reports/$(PROFILE)/"
+	@echo "$(PROFILE): $(words $(EXECUTED)) notebooks are up to date in $(REPORTS)/$(PROFILE)/"
 
 test: $(READY)  ## run the tests
 	$(PY) -m pytest -n auto --dist loadfile
@@ -61,6 +63,9 @@ lint: $(READY)  ## check the code and the notebooks
 
 data: $(READY)  ## say which datasets are here, check their counts, and how to get the others
 	$(PY) -m fer_utils data
+
+tables: $(READY)  ## write the results tables of README.md and reports/README.md from the records
+	$(PY) -m fer_utils tables
 
 lab: $(READY)  ## open the notebooks in JupyterLab, on this machine only
 	TQDM_DISABLE=0 MPLBACKEND= $(PY) -m jupyterlab --ip=127.0.0.1 --notebook-dir=. --LabApp.default_url=/lab/tree/notebooks

@@ -18,6 +18,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     _add_runs(commands)
     _add_rerun(commands)
     _add_execute(commands)
+    _add_tables(commands)
     options = parser.parse_args(arguments)
     try:
         return options.command(options)
@@ -55,6 +56,11 @@ def _add_execute(commands: argparse._SubParsersAction) -> None:
     parser.add_argument("output", type=Path, help="the executed copy; written only when every cell has run")
     parser.add_argument("--profile", type=Path, required=True, help="e.g. notebooks/profiles/quick.yaml")
     parser.set_defaults(command=_execute)
+
+
+def _add_tables(commands: argparse._SubParsersAction) -> None:
+    parser = commands.add_parser("tables", help="write the results tables of README.md and reports/README.md")
+    parser.set_defaults(command=_tables)
 
 
 def _data(options: argparse.Namespace) -> int:
@@ -103,6 +109,16 @@ def _execute(options: argparse.Namespace) -> int:
     from fer_utils.execute import execute
 
     execute(options.notebook, options.output, options.profile)
+    return 0
+
+
+def _tables(options: argparse.Namespace) -> int:
+    from fer_utils import records, tables
+    from fer_utils.paths import project_root
+
+    found = records.find_all(project_root() / "reports/runs")
+    for path in (project_root() / "README.md", project_root() / "reports/README.md"):
+        print(f"{path.relative_to(project_root())}: {'updated' if tables.update(path, found) else 'up to date'}")
     return 0
 
 

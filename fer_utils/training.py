@@ -87,6 +87,7 @@ class _Training:
         self.checkpoint_path = folder / "checkpoint.npz"
         self.checkpoint_seconds, self.saved_at = checkpoint_seconds, time.monotonic()
         self.state = checkpoint.State()
+        self.provenance = backend.provenance()
         self.compiled: Phase | None = None
 
     def complete(self) -> None:
@@ -276,7 +277,7 @@ class _Training:
             "epochs": state.epoch,
             "stopped_early": state.stopped,
             "parameters": self.model.count_params(),
-            **backend.provenance(),
+            **self.provenance,
             "seconds": round(state.seconds, 2),
             "images_per_second": round(state.images / max(state.train_seconds, 1e-9), 1),
             "peak_memory_mib": round(backend.peak_memory_mib()),

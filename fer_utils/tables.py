@@ -1,0 +1,108 @@
+"""The results tables of README.md and reports/README.md, written from records and never by hand."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from fer_utils import reported, study
+from fer_utils.config import RunConfig
+from fer_utils.protocols import recipe
+from fer_utils.records import Record, atomic
+
+BEGIN, END = "<!-- results: written by `make tables` -->", "<!-- results end -->"
+_HEADER = (
+    "| system | data, protocol | budget | images scored | accuracy [95 % interval] | UAR | macro-F1 | reported | "
+    "time, hardware |"
+)
+_NAMES = {"fer2013": "FER2013", "ferplus": "FER+", "ckplus": "CK+48", "synthetic": "synthetic faces"}
+_SPLITS = {"usage": "Usage split", "merged": "7,178 merged", "random": "random image split", "kfold": "{} folds"}
+
+
+def groups(records: Sequence[Record]) -> dict[tuple[str, ...], list[Record]]:
+    """Records that answer one question: the same but for seed and fold. Only those that scored a test set."""
+    found: dict[tuple[str, ...], list[Record]] = {}
+    for record in sorted(records, key=lambda r: (r.config.dataset, r.config.model, r.config.protocol, r.id)):
+        config = record.config
+        if config.score_test:
+            values = config.to_dict()
+            split = {k: v for k, v in values["split"].items() if k != "fold"}
+            key = str({**values, "split": split, "seed": None})
+            found.setdefault((config.dataset, config.model, config.protocol, key), []).append(record)
+    return found
+
+
+def markdown(records: Sequence[Record]) -> str:
+    """The table, one row per question; says so when there is nothing yet."""
+    rows = [_row(group) for group in groups(records).values() if _complete(group)]
+    if not rows:
+        return "Not measured yet."
+    return "\n".join([_HEADER, "|" + "---|" * _HEADER.count(" | ") + "---|", *rows])
+
+
+def _complete(group: Sequence[Record]) -> bool:
+    """Whether all folds of every seed are there."""
+    split = group[0].config.split
+    folds = split.n_folds if split.kind == "kfold" else 1
+    return all(len(fold_records) == folds for fold_records in study.by_seed(group).values())
+
+
+def _row(group: Sequence[Record]) -> str:
+    config, values = group[0].config, study.result(group)
+    claim = reported.headline(config.model, config.dataset)
+    spread = f" ± {100 * values['sd']:.1f} over {values['seeds']} seeds" if values["seeds"] > 1 else ", one seed"
+    chosen = " **CHOSEN ON TEST**" if values["chosen_on_test"] else ""
+    cells = [
+        f"{config.model} ({config.report})",
+        f"{_NAMES.get(config.dataset, config.dataset)}, {_protocol(config)}",
+        _budget(group),
+        f"{values['n']:,}",
+        f"**{100 * values['accuracy']:.1f}** [{100 * values['low']:.1f}, {100 * values['high']:.1f}]{spread}{chosen}",
+        f"{100 * values['uar']:.1f}",
+        f"{100 * values['macro_f1']:.1f}",
+        f"{claim.percent:.2f}" if claim else "–",
+        f"{60 * values['hours']:.0f} min, {values['device']}",
+    ]
+    return "| " + " | ".join(cells) + " |"
+
+
+def _protocol(config: RunConfig) -> str:
+    split = config.split
+    where = _SPLITS[split.kind].format(split.n_folds)
+    grouped = f" grouped by {split.groups}" if split.groups else ""
+    return f"{config.protocol}: {where}{grouped}"
+
+
+def _budget(group: Sequence[Record]) -> str:
+    config = group[0].config
+    ran = " + ".join(str(phase.epochs) for phase in config.phases)
+    try:
+        stated = recipe(config.model, config.dataset).epochs
+    except ValueError:
+        return f"{ran} epochs"
+    if tuple(phase.epochs for phase in config.phases) == stated:
+        return f"{ran} epochs, the report's"
+    return f"*reduced budget*: {ran} of {' + '.join(map(str, stated))} epochs"
+
+
+def update(path: Path, records: Sequence[Record]) -> bool:
+    """Replace the table between the markers of a Markdown file; returns whether the file changed.
+
+    Raises:
+        ValueError: the file lacks the markers.
+    """
+    text = path.read_text(encoding="utf-8")
+    new = replaced(text, markdown(records), path)
+    if new != text:
+        with atomic(path, "w") as file:
+            file.write(new)
+    return new != text
+
+
+def replaced(text: str, table: str, path: Path) -> str:
+    """`text` with `table` between its markers."""
+    before, begin, rest = text.partition(BEGIN)
+    _, end, after = rest.partition(END)
+    if not begin or not end:
+        raise ValueError(f"The results table stands between {BEGIN!r} and {END!r}; {path} lacks them. Put them back.")
+    return f"{before}{BEGIN}\n{table}\n{END}{after}"

@@ -1,0 +1,135 @@
+"""The notebooks' structure: what every reader may rely on."""
+
+from __future__ import annotations
+
+import ast
+import json
+import re
+import statistics
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).resolve().parent.parent
+NOTEBOOKS = sorted((ROOT / "notebooks").glob("[0-9][0-9]_*.ipynb"))
+PROFILES = sorted((ROOT / "notebooks/profiles").glob("*.yaml"))
+DRAWS_PIXELS = ("imshow", "matshow", "figimage", "imsave", "pcolormesh")
+TAKES_FACES = ("faces", "sample_grid", "predictions_grid", "augmentation_sheet", "mean_faces")
+
+each_notebook = pytest.mark.parametrize("notebook", NOTEBOOKS, ids=lambda path: path.stem)
+
+
+def cells(notebook: Path, kind: str) -> list[dict[str, Any]]:
+    found = json.loads(notebook.read_text(encoding="utf-8"))["cells"]
+    return [cell | {"source": "".join(cell["source"])} for cell in found if cell["cell_type"] == kind]
+
+
+def calls(notebook: Path) -> list[ast.Call]:
+    sources = [cell["source"] for cell in cells(notebook, "code")]
+    return [node for source in sources for node in ast.walk(ast.parse(source)) if isinstance(node, ast.Call)]
+
+
+def parameters(notebook: Path) -> ast.Module:
+    tagged = [c for c in cells(notebook, "code") if "parameters" in c["metadata"].get("tags", [])]
+    assert len(tagged) == 1, "exactly one cell carries the tag `parameters`"
+    return ast.parse(tagged[0]["source"])
+
+
+def test_there_are_notebooks() -> None:
+    assert [n.name[:2] for n in NOTEBOOKS][:5] == ["01", "02", "03", "04", "05"]
+
+
+@each_notebook
+def test_sources_hold_no_outputs(notebook: Path) -> None:
+    for cell in cells(notebook, "code"):
+        assert cell["outputs"] == [] and cell["execution_count"] is None
+
+
+@each_notebook
+def test_code_cells_are_few_and_small(notebook: Path) -> None:
+    lengths = [len(cell["source"].splitlines()) for cell in cells(notebook, "code")]
+    assert len(lengths) <= 40
+    assert statistics.median(lengths) <= 8
+    assert max(lengths) <= 30
+
+
+@each_notebook
+def test_kernel_is_named(notebook: Path) -> None:
+    metadata = json.loads(notebook.read_text(encoding="utf-8"))["metadata"]
+    assert metadata["kernelspec"]["name"] == "python3" and metadata["kernelspec"]["language"] == "python"
+
+
+@each_notebook
+def test_parameters_are_commented_literals(notebook: Path) -> None:
+    tagged = next(c for c in cells(notebook, "code") if "parameters" in c["metadata"].get("tags", []))
+    for statement in parameters(notebook).body:
+        assert isinstance(statement, ast.Assign)
+        ast.literal_eval(statement.value)
+    lines = [line for line in tagged["source"].splitlines() if line and not line.startswith("#")]
+    assert all("  # " in line for line in lines), "every parameter has a comment"
+
+
+@each_notebook
+def test_opens_and_closes_as_a_lesson(notebook: Path) -> None:
+    prose = [cell["source"] for cell in cells(notebook, "markdown")]
+    opening, whole = "\n".join(prose[:3]), "\n".join(prose)
+    assert opening.startswith("# ")
+    for word in ("question", "needs", "reads", "writes", "time", "predict"):
+        assert word in opening.lower(), f"the opening says nothing of {word!r}"
+    assert "In this notebook we" in whole
+    closing = "\n".join(prose[-3:]).lower()
+    assert "exercise" in closing
+    for word in ("predict", "modify", "critici"):
+        assert word in closing, f"no exercise to {word}"
+
+
+@each_notebook
+def test_every_code_cell_has_prose_before_it(notebook: Path) -> None:
+    kinds = [cell["cell_type"] for cell in json.loads(notebook.read_text(encoding="utf-8"))["cells"]]
+    assert kinds[0] == "markdown"
+    assert kinds.count("markdown") >= 0.5 * kinds.count("code")
+
+
+@each_notebook
+def test_pixels_are_drawn_by_the_package_alone(notebook: Path) -> None:
+    for call in calls(notebook):
+        name = call.func.attr if isinstance(call.func, ast.Attribute) else getattr(call.func, "id", "")
+        assert name not in DRAWS_PIXELS, f"{name} draws pictures past plots.faces"
+        if name in TAKES_FACES and ast.unparse(call.func).startswith("plots."):
+            given = {keyword.arg for keyword in call.keywords}
+            assert {"dataset_name", "profile"} <= given, f"plots.{name} must be told dataset_name and profile"
+            published = next((k.value for k in call.keywords if k.arg == "published"), None)
+            assert published is None or ast.unparse(published) != "False", "a reader decides by the `publish` parameter"
+
+
+@each_notebook
+def test_every_figure_knows_its_profile(notebook: Path) -> None:
+    for call in calls(notebook):
+        if ast.unparse(call.func).startswith("plots.") and ast.unparse(call.func) not in (
+            "plots.use_style", "plots.colours", "plots.note", "plots.stamp", "plots.may_publish",
+        ):  # fmt: skip
+            assert "profile" in {keyword.arg for keyword in call.keywords}, f"{ast.unparse(call.func)} lacks profile="
+
+
+@each_notebook
+def test_nothing_trains_around_the_record(notebook: Path) -> None:
+    names = {call.func.attr for call in calls(notebook) if isinstance(call.func, ast.Attribute)}
+    assert not names & {"fit", "train_on_batch"}
+
+
+@pytest.mark.parametrize("profile", PROFILES, ids=lambda path: path.stem)
+def test_profiles_set_only_parameters_that_exist(profile: Path) -> None:
+    declared = {target.id for n in NOTEBOOKS for s in parameters(n).body for target in s.targets}
+    values = yaml.safe_load(profile.read_text(encoding="utf-8"))
+    assert set(values) <= declared
+    assert values["profile"] == profile.stem
+
+
+@pytest.mark.parametrize("executed", sorted((ROOT / "reports").glob("[cf]*/*.ipynb")), ids=lambda p: p.stem)
+def test_committed_copies_are_complete_small_and_name_no_machine(executed: Path) -> None:
+    text = executed.read_text(encoding="utf-8")
+    assert executed.stat().st_size < 2_000_000
+    assert all(cell["execution_count"] for cell in cells(executed, "code") if cell["source"].strip())
+    assert not re.search(r"/(home|root|Users|tmp|work)/", text), "a path of some machine"

@@ -1,0 +1,164 @@
+"""The project's own files: one list of dependencies, a Makefile that knows what depends on what, honest tables."""
+
+from __future__ import annotations
+
+import ast
+import json
+import os
+import re
+import subprocess
+import tomllib
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import yaml
+from packaging.requirements import Requirement
+
+ROOT = Path(__file__).resolve().parent.parent
+NOTEBOOKS = sorted((ROOT / "notebooks").glob("[0-9][0-9]_*.ipynb"))
+LOCKS = {"requirements.lock": ("tensorflow", "jax", "notebooks", "test"), "requirements-gpu.lock": ("gpu", "notebooks")}
+
+
+def make(*arguments: str) -> str:
+    """Output of make, called as a user would and not from within another make."""
+    environment = {k: v for k, v in os.environ.items() if not k.startswith(("MAKE", "MFLAGS"))}
+    call = ["make", "PY=python", *arguments]
+    return subprocess.run(call, cwd=ROOT, env=environment, capture_output=True, text=True, check=True).stdout
+
+
+def locked(name: str) -> dict[str, set[str]]:
+    """Package -> pinned versions."""
+    pins: dict[str, set[str]] = {}
+    for package, version in re.findall(r"^([A-Za-z0-9._-]+)==([^ ;\\]+)", (ROOT / name).read_text(), re.MULTILINE):
+        pins.setdefault(package.lower().replace(".", "-"), set()).add(version)
+    return pins
+
+
+@pytest.mark.parametrize("name", LOCKS)
+def test_lock_satisfies_the_declared_ranges(name: str) -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    extras = (project["optional-dependencies"][extra] for extra in LOCKS[name])
+    pins = locked(name)
+    for text in [*project["dependencies"], *(text for extra in extras for text in extra)]:
+        requirement = Requirement(text)
+        versions = pins[requirement.name.lower().replace(".", "-")]
+        assert all(requirement.specifier.contains(version) for version in versions), (text, versions)
+
+
+@pytest.mark.parametrize("name", LOCKS)
+def test_lock_is_hashed_and_names_no_index(name: str) -> None:
+    text = (ROOT / name).read_text()
+    entries = re.split(r"^(?=[A-Za-z0-9._-]+==)", text, flags=re.MULTILINE)[1:]
+    assert len(entries) > 50
+    assert all("--hash=sha256:" in entry for entry in entries)
+    assert "http" not in re.sub(r"^(\S*http\S*==|\s+#).*", "", text, flags=re.MULTILINE)
+
+
+def test_environment_file_is_python_pip_and_the_lock() -> None:
+    packages = yaml.safe_load((ROOT / "environment.yml").read_text())["dependencies"]
+    assert packages == ["python=3.11", "pip", {"pip": ["-r requirements.lock"]}]
+
+
+def modules_imported(sources: list[str]) -> set[Path]:
+    """Files of the package that some Python sources need, transitively."""
+    found: set[Path] = set()
+    waiting = [name for source in sources for name in imported_names(source)]
+    while waiting:
+        for path in files_of(waiting.pop()):
+            if path not in found:
+                found.add(path)
+                waiting += imported_names(path.read_text(encoding="utf-8"))
+    return found
+
+
+def imported_names(source: str) -> list[str]:
+    names = []
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.ImportFrom) and node.module and node.module.startswith("fer_utils"):
+            names += [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
+        elif isinstance(node, ast.Import):
+            names += [alias.name for alias in node.names if alias.name.startswith("fer_utils")]
+    return names
+
+
+def files_of(name: str) -> list[Path]:
+    path = ROOT.joinpath(*name.split("."))
+    return [p for p in (path.with_suffix(".py"), path / "__init__.py") if p.is_file()]
+
+
+def code_of(notebook: Path) -> list[str]:
+    cells = json.loads(notebook.read_text(encoding="utf-8"))["cells"]
+    return ["".join(cell["source"]) for cell in cells if cell["cell_type"] == "code"]
+
+
+@pytest.fixture
+def rebuilt(tmp_path: Path) -> Callable[[str], set[str]]:
+    """Numbers of the notebooks that make would execute again if one file alone were new."""
+    (tmp_path / "quick").mkdir()
+    for notebook in NOTEBOOKS:
+        (tmp_path / "quick" / notebook.name).touch()
+    return lambda changed: executed_after(changed, tmp_path)
+
+
+def executed_after(changed: str, reports: Path) -> set[str]:
+    files = (p for folder in ("fer_utils", "notebooks") for p in (ROOT / folder).rglob("*.*"))
+    old = [f"-o{name}" for p in files if (name := str(p.relative_to(ROOT))) != changed]
+    return set(re.findall(r"execute notebooks/(\d\d)_", make("-n", "-W", changed, *old, f"REPORTS={reports}", "reproduce")))
+
+
+@pytest.mark.parametrize("notebook", NOTEBOOKS, ids=lambda path: path.stem)
+def test_a_notebook_is_executed_again_when_what_it_imports_changes(notebook: Path) -> None:
+    number = notebook.name[:2]
+    declared = set(make(f"print-NEEDS_{number}").split())
+    needed = {str(path.relative_to(ROOT)) for path in modules_imported(code_of(notebook))} - {"fer_utils/__init__.py"}
+    assert needed <= declared, f"NEEDS_{number} in the Makefile lacks {sorted(needed - declared)}"
+
+
+@pytest.mark.parametrize("notebook", NOTEBOOKS, ids=lambda path: path.stem)
+def test_a_change_in_one_notebook_executes_it_alone(notebook: Path, rebuilt: Callable[[str], set[str]]) -> None:
+    assert rebuilt(f"notebooks/{notebook.name}") == {notebook.name[:2]}
+
+
+def test_a_change_of_the_training_leaves_the_data_notebook_alone(rebuilt: Callable[[str], set[str]]) -> None:
+    assert rebuilt("fer_utils/training.py") == {n.name[:2] for n in NOTEBOOKS} - {"01"}
+
+
+def test_a_change_of_the_command_line_executes_nothing(rebuilt: Callable[[str], set[str]]) -> None:
+    assert rebuilt("fer_utils/__main__.py") == set()
+
+
+def test_help_lists_every_public_target() -> None:
+    text = subprocess.run(["make", "help"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    for target in ("reproduce", "test", "data", "lab", "lint", "clean"):
+        assert f"make {target} " in text
+
+
+@pytest.mark.parametrize("page", ["README.md", "reports/README.md"])
+def test_results_tables_follow_from_the_records(page: str) -> None:
+    from fer_utils import records, tables
+
+    text = (ROOT / page).read_text(encoding="utf-8")
+    table = tables.markdown(records.find_all(ROOT / "reports/runs"))
+    assert tables.replaced(text, table, ROOT / page) == text, f"{page} is not what `make tables` writes"
+
+
+def test_every_committed_run_holds() -> None:
+    from fer_utils import records
+
+    for record in records.find_all(ROOT / "reports/runs"):
+        assert records.verify(record) == [], record.id
+
+
+def test_readme_names_every_notebook() -> None:
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    assert set(re.findall(r"\(notebooks/([^)]+)\)", text)) == {notebook.name for notebook in NOTEBOOKS}
+
+
+def test_tensorflow_is_imported_in_one_module_alone() -> None:
+    importers = {
+        path.name
+        for path in (ROOT / "fer_utils").rglob("*.py")
+        if re.search(r"^\s*(import|from) tensorflow", path.read_text(encoding="utf-8"), re.MULTILINE)
+    }
+    assert importers == {"backend.py"}
