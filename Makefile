@@ -61,8 +61,8 @@ test: $(READY)  ## run the tests
 lint: $(READY)  ## check the code and the notebooks
 	$(PY) -m ruff check .
 
-data: $(READY)  ## say which datasets are here, check their counts, and how to get the others
-	$(PY) -m fer_utils data
+data: $(READY)  ## say which datasets are here, check their counts, and how to get the others (FETCH=fer2013 or ckplus)
+	$(PY) -m fer_utils data $(if $(FETCH),--fetch $(FETCH))
 
 tables: $(READY)  ## write the results tables of README.md and reports/README.md from the records
 	$(PY) -m fer_utils tables

@@ -30,7 +30,7 @@ STATISTICS = ("brightness", "contrast")
 Summary = tuple[dict[str, Any], dict[str, np.ndarray]]
 
 
-def describe(dataset: FaceDataset) -> Measurement:
+def measure(dataset: FaceDataset) -> Measurement:
     """Load the description of exactly these images and labels, or measure and store it.
 
     `values` and `arrays` are those of `summarize`.

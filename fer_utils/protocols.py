@@ -151,6 +151,8 @@ def configs(
     row = recipe(model, dataset)
     if protocol not in ("reported", "sound"):
         raise ValueError(f"A protocol is 'reported' or 'sound'; got {protocol!r}.")
+    if decided := {"split", "seed"} & set(changes):
+        raise ValueError(f"A protocol decides the split, and `seeds` the seeds; got {decided}: leave out.")
     base = RunConfig(
         model=model, dataset=dataset, phases=_phases(row, epochs), augmentation=row.augmentation,
         batch_size=row.batch_size, optimizer=row.optimizer, score_test=True, report=row.report, protocol=protocol,

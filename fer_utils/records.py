@@ -8,14 +8,13 @@ Weights and checkpoints may lie beside; they are not part of the record. A measu
 from __future__ import annotations
 
 import json
-import os
-import tempfile
+import zipfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -23,28 +22,11 @@ from filelock import SoftFileLease
 
 from fer_utils import metrics
 from fer_utils.config import RECIPE_VERSION, RunConfig
+from fer_utils.storage import atomic as atomic
+from fer_utils.storage import npz, text, write_together
 
 LEASE_SECONDS = 60.0
-MAX_BYTES = 500_000
 _CONTEXT = {"labels": np.int8, "subjects": np.int16, "seen": np.bool_}
-_FILES = ("run.json", "history.csv", "predictions.npz")
-
-
-@contextmanager
-def atomic(path: Path, mode: str = "wb") -> Iterator[IO[Any]]:
-    """Write a file under a temporary name and move it into place; on an error nothing is left."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(descriptor, mode) as file:
-            yield file
-            file.flush()
-            os.fsync(file.fileno())
-        os.chmod(name, 0o644)
-        os.replace(name, path)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise
 
 
 @dataclass(frozen=True)
@@ -190,17 +172,10 @@ def write(path: Path, run: Mapping[str, Any], history: pd.DataFrame, predictions
         ValueError: the record would be larger than 500 KB.
     """
     stored = {name: _compact(name, array) for name, array in predictions.items()}
-    with atomic(path / "predictions.npz") as file:
-        np.savez_compressed(file, **stored)
-    with atomic(path / "history.csv", "w") as file:
-        history.to_csv(file, index=False, lineterminator="\n")
-    with atomic(path / "run.json", "w") as file:
-        json.dump({**run, "metrics": _metrics(stored, run["config"]["loss"])}, file, indent=1)
-        file.write("\n")
-    if (size := sum((path / name).stat().st_size for name in _FILES)) > MAX_BYTES:
-        raise ValueError(f"A record has at most {MAX_BYTES:,} bytes; {path.name} takes {size:,}. Keep fewer epochs.")
-    with atomic(path / "done", "w") as file:
-        file.write("")
+    described = {**run, "metrics": _metrics(stored, run["config"]["loss"])}
+    table = history.to_csv(index=False, lineterminator="\n")
+    files = {"predictions.npz": npz(stored), "history.csv": table.encode(), "run.json": text(described)}
+    write_together(path, files, "Keep fewer epochs.")
     return Record(path)
 
 
@@ -232,23 +207,34 @@ def verify(record: Record, tolerance: float = 1e-9) -> list[str]:
     Returns:
         What is wrong, one sentence each; empty when the record holds.
     """
+    try:
+        return _problems(record, tolerance)
+    except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
+        return [f"it cannot be read: {error}"]
+
+
+def _problems(record: Record, tolerance: float) -> list[str]:
     problems = []
     expected = identify(record.config, record.run["dataset"]["fingerprint"])
     if record.run["recipe_version"] == RECIPE_VERSION and expected != record.id:
         problems.append(f"its configuration belongs to {expected}")
     with np.load(record.path / "predictions.npz", allow_pickle=False) as stored:
-        computed = _metrics({name: stored[name] for name in stored}, record.config.loss)
-    for part, by_kept in computed.items():
-        for kept, values in by_kept.items():
-            claimed = record.run["metrics"].get(part, {}).get(kept, {})
-            problems += [
-                f"{part} {kept} {name}: {claimed.get(name)} is stored, {value} follows from the predictions"
-                for name, value in values.items()
-                if not np.isclose(claimed.get(name, np.nan), value, rtol=0, atol=tolerance)
-            ]
-    if missing := set(record.run["metrics"]) - set(computed):
-        problems.append(f"metrics of {', '.join(sorted(missing))} have no predictions")
+        computed = _flat(_metrics({name: stored[name] for name in stored}, record.config.loss))
+    claimed = _flat(record.run["metrics"])
+    problems += [
+        f"{name}: {claimed.get(name)} is stored, {computed.get(name)} follows from the predictions"
+        for name in sorted(claimed.keys() | computed.keys())
+        if not abs(claimed.get(name, np.nan) - computed.get(name, np.nan)) <= tolerance
+    ]
+    if not record.config.score_test and any(name.startswith("test ") for name in computed):
+        problems.append("it scored the test set without being declared final (score_test)")
     return problems
+
+
+def _flat(found: Mapping[str, Mapping[str, Mapping[str, float]]]) -> dict[str, float]:
+    """By "<part> <kept> <metric>"."""
+    frame = {f"{part} {kept}": values for part, by_kept in found.items() for kept, values in by_kept.items()}
+    return {f"{where} {metric}": value for where, values in frame.items() for metric, value in values.items()}
 
 
 def measure(name: str, store: Path, compute: Callable[[], tuple[dict[str, Any], dict[str, np.ndarray]]]) -> Measurement:
@@ -265,15 +251,7 @@ def measure(name: str, store: Path, compute: Callable[[], tuple[dict[str, Any], 
     path = store / name
     if not is_done(path):
         values, arrays = compute()
-        with atomic(path / "arrays.npz") as file:
-            np.savez_compressed(file, **arrays)
-        if (size := (path / "arrays.npz").stat().st_size) > MAX_BYTES:
-            raise ValueError(f"A measurement is at most {MAX_BYTES:,} bytes; {name} would take {size:,}. Store less.")
-        with atomic(path / "measurement.json", "w") as file:
-            json.dump(values, file, indent=1)
-            file.write("\n")
-        with atomic(path / "done", "w") as file:
-            file.write("")
+        write_together(path, {"arrays.npz": npz(arrays), "measurement.json": text(values)}, "Store less.")
     return Measurement(path)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import multiprocessing
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import Executor, Future, ProcessPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -68,8 +68,7 @@ def _attempt(
 ) -> tuple[dict[str, Path], dict[str, Exception]]:
     done: dict[str, Path] = {}
     failed: dict[str, Exception] = {}
-    submit = executor.submit if executor else _run_here
-    for key, future in {key: submit(_train, *job) for key, job in jobs.items()}.items():
+    for key, future in {key: _submit(executor, job) for key, job in jobs.items()}.items():
         try:
             done[key] = future.result()
         except Exception as error:
@@ -77,10 +76,13 @@ def _attempt(
     return done, failed
 
 
-def _run_here(function: Callable[..., Path], *arguments: Any) -> Future[Path]:
+def _submit(executor: Executor | None, job: tuple[Any, ...]) -> Future[Path]:
+    """A future of `_train(*job)`; without an executor it is done here and now."""
     future: Future[Path] = Future()
     try:
-        future.set_result(function(*arguments))
+        if executor:
+            return executor.submit(_train, *job)  # raises where a dead worker has broken the pool
+        future.set_result(_train(*job))
     except Exception as error:
         future.set_exception(error)
     return future

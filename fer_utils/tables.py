@@ -53,7 +53,7 @@ def _row(group: Sequence[Record]) -> str:
     spread = f" ± {100 * values['sd']:.1f} over {values['seeds']} seeds" if values["seeds"] > 1 else ", one seed"
     chosen = " **CHOSEN ON TEST**" if values["chosen_on_test"] else ""
     cells = [
-        f"{config.model} ({config.report})",
+        f"{config.model} ({config.report}){_variant(config)}",
         f"{_NAMES.get(config.dataset, config.dataset)}, {_protocol(config)}",
         _budget(group),
         f"{values['n']:,}",
@@ -71,6 +71,11 @@ def _protocol(config: RunConfig) -> str:
     where = _SPLITS[split.kind].format(split.n_folds)
     grouped = f" grouped by {split.groups}" if split.groups else ""
     return f"{config.protocol}: {where}{grouped}"
+
+
+def _variant(config: RunConfig) -> str:
+    """Options of the network that the report's own description does not have."""
+    return "".join(f"; {name.replace('_', ' ')} {value} (ours)" for name, value in config.model_options.items())
 
 
 def _budget(group: Sequence[Record]) -> str:

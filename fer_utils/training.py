@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -224,8 +225,9 @@ class _Training:
         self._prune()
 
     def _prune(self) -> None:
+        """Remove superseded weights and what a killed process left half-written."""
         current = {self._weights_path(name) for name in self.state.kept}
-        for path in set(self.folder.glob("weights/*.weights.h5")) - current:
+        for path in {*self.folder.glob("weights/*.weights.h5"), *self.folder.glob(".partial-*")} - current:
             path.unlink()
 
     def _weights_path(self, name: str) -> Path:
@@ -286,7 +288,8 @@ class _Training:
     def _progress_bar(self) -> tqdm:
         steps = -(-len(self.train_rows) // self.config.batch_size)
         total, done = steps * self.config.epochs, steps * self.state.epoch
-        return tqdm(total=total, initial=done, unit="step", mininterval=1.0, leave=False)
+        where = {} if "ipykernel" in sys.modules else {"disable": None}  # off where nobody looks, e.g. in a log file
+        return tqdm(total=total, initial=done, unit="step", mininterval=1.0, leave=False, **where)
 
     def _check_parts(self) -> None:
         for part in self._watched():

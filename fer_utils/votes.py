@@ -6,8 +6,7 @@ import numpy as np
 import pandas as pd
 from scipy import special
 
-from fer_utils import describe as describing
-from fer_utils import records, stats
+from fer_utils import describe, records, stats
 from fer_utils.data import audit
 from fer_utils.data.dataset import EXPRESSIONS, FERPLUS_EXPRESSIONS, USAGES, FaceDataset
 from fer_utils.paths import reports_root
@@ -19,9 +18,9 @@ TO_FERPLUS = np.array([4, 5, 6, 1, 3, 2, 0])
 """FER2013's codes 0 angry to 6 neutral, as FER+'s codes. FER+'s contempt has no counterpart."""
 
 
-def describe(faces: FaceDataset, votes: np.ndarray) -> records.Measurement:
+def measure(faces: FaceDataset, votes: np.ndarray) -> records.Measurement:
     """Load the measurement record of `summarize` for these images, or measure and store it."""
-    name = f"eda{describing.VERSION}-votes-{faces.fingerprint[:6]}"
+    name = f"eda{describe.VERSION}-votes-{faces.fingerprint[:6]}"
     return records.measure(name, reports_root() / "measurements", lambda: summarize(faces, votes))
 
 
@@ -34,13 +33,14 @@ def majority(votes: np.ndarray) -> np.ndarray:
     return np.where(2 * left.max(axis=1) > left.sum(axis=1), left.argmax(axis=1), len(OUTCOMES) - 1)
 
 
-def summarize(faces: FaceDataset, votes: np.ndarray) -> describing.Summary:
+def summarize(faces: FaceDataset, votes: np.ndarray) -> describe.Summary:
     """FER2013's labels against FER+'s votes on the same rows, votes int (n, 10) as `ferplus.join` gives them.
 
     Returns:
         Values: `n`; `labelled`, images with a majority for one of eight expressions; `agreement` of both labels
-        on those, per part too (`share`, `low`, `high`, `n`); `annotator`: how often one vote equals FER2013's label
-        (per part and per class), the majority it took part in, and the majority of the nine others;
+        on those, per part too (`share` and its 95 % interval `low`, `high` over `n` images); `annotator`: how often
+        one vote equals FER2013's label (per part and per class), the majority it took part in, and the majority of
+        the nine others;
         `duplicates` sets of identical images and those of them with identical votes.
         Arrays: `cross` int64 (7, 11), FER2013's classes against `OUTCOMES`; `entropy` float64 (8,), mean entropy in
         bits of the raw votes of each FER+ class, and `entropy_fer2013` (7,).
@@ -58,33 +58,44 @@ def summarize(faces: FaceDataset, votes: np.ndarray) -> describing.Summary:
         "agreement": {name: _share(same[has & part]) for name, part in parts.items()},
         "annotator": {
             "FER2013's label": {name: _share(right[part]) for name, part in parts.items()},
-            "FER2013's label, by class": describing.by_class(right, faces.labels, len(EXPRESSIONS)).tolist(),
-            "FER+ majority, own vote included": float(shares[rows, np.minimum(label, 9)][has].mean()),
-            "majority of the nine others": one_against_others(votes),
+            "FER2013's label, by class": describe.by_class(right, faces.labels, len(EXPRESSIONS)).tolist(),
+            "FER+ majority, own vote included": _share(shares[rows, np.minimum(label, 9)][has]),
+            "majority of the nine others": _share(*one_against_others(votes)),
         },
         "duplicates": int(repeated.sum()),
         "duplicates_same_votes": int((groups.nunique().max(axis=1) == 1)[repeated].sum()),
     }
     cross = np.zeros((len(EXPRESSIONS), len(OUTCOMES)), np.int64)
     np.add.at(cross, (faces.labels, label), 1)
-    entropy = describing.by_class(bits, label, len(OUTCOMES))[: len(FERPLUS_EXPRESSIONS)]
-    entropy_fer2013 = describing.by_class(bits, faces.labels, len(EXPRESSIONS))
+    entropy = describe.by_class(bits, label, len(OUTCOMES))[: len(FERPLUS_EXPRESSIONS)]
+    entropy_fer2013 = describe.by_class(bits, faces.labels, len(EXPRESSIONS))
     return values, {"cross": cross, "entropy": entropy, "entropy_fer2013": entropy_fer2013}
 
 
-def one_against_others(votes: np.ndarray) -> float:
-    """How often one annotator's vote equals the majority label of the nine others, where they have one."""
-    agree = total = 0
+def one_against_others(votes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """One annotator's vote against the majority label of the nine others, for each of the ten in turn.
+
+    Returns:
+        Per image, int64 (n,): how many of its votes equal that label, and how many faced one (0 to 10).
+    """
+    agree, faced = np.zeros((2, len(votes)), np.int64)
     for column in range(votes.shape[1]):
         cast = votes[:, column]
         others = votes.copy()
         others[:, column] = np.maximum(cast - 1, 0)
         label = majority(others)
-        total += int(cast[label < len(FERPLUS_EXPRESSIONS)].sum())
-        agree += int(cast[label == column].sum()) if column < len(FERPLUS_EXPRESSIONS) else 0
-    return agree / max(total, 1)
+        faced += np.where(label < len(FERPLUS_EXPRESSIONS), cast, 0)
+        agree += np.where((label == column) & (label < len(FERPLUS_EXPRESSIONS)), cast, 0)
+    return agree, faced
 
 
-def _share(values: np.ndarray) -> dict[str, float | int]:
-    interval = stats.bootstrap_interval(values.astype(float), n_resamples=1000)
-    return {"share": interval.estimate, "low": interval.low, "high": interval.high, "n": interval.n}
+def _share(right: np.ndarray, of: np.ndarray | None = None) -> dict[str, float | int]:
+    """Sum of `right` over sum of `of` (default: one each) with its 95 % interval over images."""
+    right = right.astype(float)
+    of = np.ones(len(right)) if of is None else of.astype(float)
+    share = right.sum() / of.sum() if of.sum() else np.nan
+    if len(right) < 2 or not of.sum():
+        return {"share": share, "low": np.nan, "high": np.nan, "n": len(right)}
+    # The mean of right - share · of is 0, so an interval of it is one of the share.
+    interval = stats.bootstrap_interval((right - share * of) / of.mean(), n_resamples=1000)
+    return {"share": share, "low": share + interval.low, "high": share + interval.high, "n": len(right)}

@@ -104,7 +104,8 @@ def rebuilt(tmp_path: Path) -> Callable[[str], set[str]]:
 def executed_after(changed: str, reports: Path) -> set[str]:
     files = (p for folder in ("fer_utils", "notebooks") for p in (ROOT / folder).rglob("*.*"))
     old = [f"-o{name}" for p in files if (name := str(p.relative_to(ROOT))) != changed]
-    return set(re.findall(r"execute notebooks/(\d\d)_", make("-n", "-W", changed, *old, f"REPORTS={reports}", "reproduce")))
+    dry_run = make("-n", "-W", changed, *old, f"REPORTS={reports}", "reproduce")
+    return set(re.findall(r"execute notebooks/(\d\d)_", dry_run))
 
 
 @pytest.mark.parametrize("notebook", NOTEBOOKS, ids=lambda path: path.stem)

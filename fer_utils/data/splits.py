@@ -51,10 +51,17 @@ class SplitSpec:
             raise ValueError(f"A split's kind is one of {', '.join(KINDS)}; got {self.kind!r}.")
         if self.groups not in GROUPS:
             raise ValueError(f"A split's groups are 'subjects', 'sequences' or None; got {self.groups!r}.")
+        if not (0 < self.test_size < 1 or (self.test_size >= 1 and self.test_size == int(self.test_size))):
+            raise ValueError(f"test_size is a share in (0, 1) or a number of images; got {self.test_size!r}.")
         if not 0 <= self.validation_size < 1:
             raise ValueError(f"validation_size is a share in [0, 1); got {self.validation_size!r}.")
         if self.kind == "kfold" and not 0 <= self.fold < self.n_folds:
             raise ValueError(f"fold must lie in 0..{self.n_folds - 1}; got {self.fold}.")
+        if self.kind in ("usage", "merged") and (self.groups or self.validation_size):
+            raise ValueError(
+                f"The {self.kind!r} split takes the published parts as they are; got groups={self.groups!r}, "
+                f"validation_size={self.validation_size!r}. Use kind='random' or 'kfold' with these."
+            )
 
     def folds(self) -> list[SplitSpec]:
         """The `n_folds` splits of which this is one."""
@@ -104,9 +111,7 @@ def make(dataset: FaceDataset, spec: SplitSpec) -> Split:
         rest, test = _hold_out(ranked.labels, groups, spec)
         train, validation = _inner(ranked.labels, groups, rest, spec)
     if spec.max_train is not None and spec.max_train < len(train):
-        train, _ = train_test_split(
-            train, train_size=spec.max_train, random_state=spec.seed, stratify=ranked.labels[train]
-        )
+        train = _at_most(spec.max_train, train, ranked.labels[train], spec.seed)
     ranks = [np.sort(part) for part in (train, validation, test)]
     content = hashlib.blake2b(b"|".join(part.astype("<i8").tobytes() for part in ranks), digest_size=8)
     return Split(*(order[part] for part in ranks), hash=content.hexdigest())
@@ -165,6 +170,16 @@ def _stratified(indices: np.ndarray, size: float | int, seed: int, labels: np.nd
         raise ValueError(
             f"A stratified split puts every class on both sides; with sizes {_counts(labels)} and test_size={size} "
             f"that is not possible ({error}). Use more images or another size."
+        ) from error
+
+
+def _at_most(size: int, indices: np.ndarray, labels: np.ndarray, seed: int) -> np.ndarray:
+    try:
+        return train_test_split(indices, train_size=size, random_state=seed, stratify=labels)[0]
+    except ValueError as error:
+        raise ValueError(
+            f"max_train keeps images of every class of the {len(indices)} for training; got {size} ({error}). "
+            "Use a larger number, or None for all."
         ) from error
 
 
