@@ -26,7 +26,7 @@ $(VENV)/ready $(VENV)/ready-gpu: $(LOCK) pyproject.toml
 	@rm -f $(VENV)/ready*; touch $@
 
 # --- What an executed notebook depends on (tests/test_makefile.py holds this list against the imports) -------------
-DATA := fer_utils/paths.py fer_utils/records.py fer_utils/config.py fer_utils/metrics.py fer_utils/stats.py \
+DATA := fer_utils/paths.py fer_utils/records.py fer_utils/storage.py fer_utils/config.py fer_utils/metrics.py fer_utils/stats.py \
   fer_utils/backend.py fer_utils/execute.py $(wildcard fer_utils/data/*.py fer_utils/plots/*.py)
 TRAINING := $(DATA) $(addprefix fer_utils/,assembly.py augment.py checkpoint.py losses.py protocols.py reported.py \
   study.py training.py) $(wildcard fer_utils/models/*.py)

@@ -59,6 +59,32 @@ def expand(counts: dict[str, list[int]]) -> tuple[np.ndarray, np.ndarray]:
     return np.repeat(codes, table.ravel()), np.repeat(parts, table.ravel())
 
 
+def imbalance(values: dict[str, Any]) -> dict[str, str]:
+    """Commonest and rarest class, their ratio, and what always answering the commonest scores; from `summarize`."""
+    counts, names = np.sum(list(values["counts"].values()), axis=0), values["class_names"]
+    equal = counts.min() == counts.max()
+    return {
+        "commonest": "all equal" if equal else names[counts.argmax()],
+        "rarest": "all equal" if equal else names[counts.argmin()],
+        "ratio": f"{counts.max() / counts.min():.1f} to 1",
+        "majority baseline: accuracy": f"{100 * counts.max() / counts.sum():.1f} %",
+        "its UAR": f"{100 / len(names):.1f} %",
+    }
+
+
+def duplicates_row(values: dict[str, Any]) -> dict[str, int | str]:
+    """`audit.duplicates` as a row of a table with names for readers; from `summarize`."""
+    found = values["duplicates"]
+    return {
+        "sets of identical images": found["groups"],
+        "images in them": found["images"],
+        "superfluous copies": found["images"] - found["groups"],
+        "sets with conflicting labels": found["conflicting_groups"],
+        "images in those": found["conflicting_images"],
+        "sets across parts": "no parts" if found["crossing_groups"] is None else found["crossing_groups"],
+    }
+
+
 def summarize(dataset: FaceDataset) -> Summary:
     """Describe a dataset.
 

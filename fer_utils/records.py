@@ -209,7 +209,7 @@ def verify(record: Record, tolerance: float = 1e-9) -> list[str]:
     """
     try:
         return _problems(record, tolerance)
-    except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
+    except (OSError, EOFError, ValueError, KeyError, zipfile.BadZipFile) as error:
         return [f"it cannot be read: {error}"]
 
 
@@ -218,7 +218,7 @@ def _problems(record: Record, tolerance: float) -> list[str]:
     expected = identify(record.config, record.run["dataset"]["fingerprint"])
     if record.run["recipe_version"] == RECIPE_VERSION and expected != record.id:
         problems.append(f"its configuration belongs to {expected}")
-    with np.load(record.path / "predictions.npz", allow_pickle=False) as stored:
+    with (record.path / "predictions.npz").open("rb") as file, np.load(file, allow_pickle=False) as stored:
         computed = _flat(_metrics({name: stored[name] for name in stored}, record.config.loss))
     claimed = _flat(record.run["metrics"])
     problems += [

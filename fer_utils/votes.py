@@ -72,6 +72,11 @@ def summarize(faces: FaceDataset, votes: np.ndarray) -> describe.Summary:
     return values, {"cross": cross, "entropy": entropy, "entropy_fer2013": entropy_fer2013}
 
 
+def interval(share: dict[str, float | int]) -> stats.Interval:
+    """One of the shares of `summarize`, as an interval that `fer_utils.plots.comparison` draws."""
+    return stats.Interval(share["share"], share["low"], share["high"], 0.95, share["n"], "bootstrap over images")
+
+
 def one_against_others(votes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """One annotator's vote against the majority label of the nine others, for each of the ten in turn.
 

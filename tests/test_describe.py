@@ -61,6 +61,25 @@ def test_expand_inverts_counting():
     assert labels.tolist() == [0, 0, 2, 1] and parts.tolist() == ["train"] * 3 + ["test"]
 
 
+def test_rows_for_readers():
+    values = {
+        "counts": {"a": [3, 1], "b": [3, 1]},
+        "class_names": ["happy", "sad"],
+        "duplicates": {
+            "groups": 2,
+            "images": 5,
+            "conflicting_groups": 1,
+            "conflicting_images": 2,
+            "crossing_groups": None,
+        },
+    }
+    row = describe.imbalance(values)
+    assert (row["commonest"], row["rarest"], row["ratio"]) == ("happy", "sad", "3.0 to 1")
+    assert row["majority baseline: accuracy"] == "75.0 %" and row["its UAR"] == "50.0 %"
+    row = describe.duplicates_row(values)
+    assert row["superfluous copies"] == 3 and row["sets across parts"] == "no parts"
+
+
 def test_people_and_leaks_of_three_frames_per_sequence(faces, summary):
     found = summary[0]["people"]
     assert (found["subjects"], found["sequences"]) == (12, 84)
@@ -145,6 +164,9 @@ def test_shares_are_ratios_with_intervals():
     spread = [
         np.divide(*np.sum([agree[i], faced[i]], axis=1)) for i in np.random.default_rng(1).integers(0, 400, (800, 400))
     ]
+    assert votes.interval(found).percent() == "{:.1f} [{:.1f}, {:.1f}]".format(
+        *(100 * found[key] for key in ("share", "low", "high"))
+    )
     assert [found["low"], found["high"]] == pytest.approx(np.quantile(spread, [0.025, 0.975]), abs=0.006)
 
 

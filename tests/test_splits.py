@@ -31,7 +31,7 @@ SPECS = (
 def faces() -> FaceDataset:
     """20 subjects, 7 expressions, 3 frames: 420 small-noise images, two of them exact duplicates."""
     rng = np.random.default_rng(0)
-    subject, label, frame = (axis.ravel() for axis in np.meshgrid(range(20), range(7), range(3), indexing="ij"))
+    subject, label, _ = (axis.ravel() for axis in np.meshgrid(range(20), range(7), range(3), indexing="ij"))
     images = rng.integers(0, 256, (420, SIZE, SIZE), dtype=np.uint8)
     images[1] = images[0]
     return FaceDataset(

@@ -1,0 +1,142 @@
+"""A run's configuration: what it refuses, how it is stored, and what its key depends on."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from typing import Any
+
+import pytest
+
+from fer_utils import config as config_module
+from fer_utils.config import Phase, RunConfig
+from fer_utils.data.splits import SplitSpec
+
+BASE = RunConfig("tiny", "synthetic", (Phase(2, 1e-3),))
+PSG = RunConfig(
+    "psg2025", "ckplus", (Phase(20, 1e-3), Phase(6, 1e-4), Phase(4, 1e-5)),
+    split=SplitSpec("random", test_size=0.2, seed=123), augmentation="psg2025", monitor="test",
+    keep=("last", "block_1", "block_2", "best_test"), score_test=True, model_options={"attention": "se"},
+    report="psg2025", protocol="reported",
+)  # fmt: skip
+CHANGES: dict[str, Any] = {
+    "model": "compact",
+    "dataset": "ckplus",
+    "phases": (Phase(2, 1e-3), Phase(1, 1e-4)),
+    "split": SplitSpec(seed=1),
+    "model_options": {"dropout": 0.1},
+    "dataset_options": {"n_subjects": 4},
+    "loss": "l2_svm",
+    "margin": 0.5,
+    "label_smoothing": 0.1,
+    "head_l2": 0.01,
+    "augmentation": "light",
+    "optimizer": "sgd",
+    "momentum": 0.8,
+    "weight_decay": 1e-4,
+    "batch_size": 32,
+    "class_weights": "balanced",
+    "sampling": "oversample",
+    "monitor": "train",
+    "plateau_patience": 3,
+    "plateau_factor": 0.5,
+    "early_stopping": 5,
+    "keep": ("last",),
+    "score_test": True,
+    "seed": 1,
+}
+
+
+@pytest.mark.parametrize("config", [BASE, PSG, *(dataclasses.replace(BASE, **{k: v}) for k, v in CHANGES.items())])
+def test_round_trip_through_json(config: RunConfig) -> None:
+    back = RunConfig.from_dict(json.loads(json.dumps(config.to_dict())))
+    assert back == config and back.key == config.key
+
+
+def test_every_field_but_the_labels_changes_the_key() -> None:
+    fields = {field.name for field in dataclasses.fields(RunConfig)}
+    assert fields == set(CHANGES) | {"report", "protocol"}, "a new field needs a line in CHANGES"
+    keys = [BASE.key, *(dataclasses.replace(BASE, **{name: value}).key for name, value in CHANGES.items())]
+    assert len(set(keys)) == len(keys) and all(len(key) == 10 for key in keys)
+    assert dataclasses.replace(BASE, report="psg2025", protocol="reported").key == BASE.key
+
+
+@pytest.mark.parametrize(
+    "change", [{"schedule": "cosine"}, {"warmup_epochs": 1.0}, {"size": 64}, {"trainable": "head"}, {"epochs": 3}]
+)
+def test_every_field_of_a_phase_changes_the_key(change: dict[str, Any]) -> None:
+    assert dataclasses.replace(BASE, phases=(dataclasses.replace(BASE.phases[0], **change),)).key != BASE.key
+
+
+def test_fields_at_their_default_do_not_enter_the_key(monkeypatch: pytest.MonkeyPatch) -> None:
+    """So a field added tomorrow leaves the records of today valid."""
+    spelled_out = RunConfig(
+        "tiny", "synthetic", (Phase(2, 1e-3, "constant", 0.0, None, "all"),), split=SplitSpec("usage", 0.2),
+        model_options={}, loss="cross_entropy", margin=1.0, keep=("best_validation", "last"), seed=0,
+    )  # fmt: skip
+    assert spelled_out.key == BASE.key
+
+    @dataclasses.dataclass(frozen=True)
+    class Tomorrow(RunConfig):
+        mixup: float = 0.0
+
+    assert Tomorrow("tiny", "synthetic", (Phase(2, 1e-3),)).key == BASE.key
+    assert Tomorrow("tiny", "synthetic", (Phase(2, 1e-3),), mixup=0.2).key != BASE.key
+    monkeypatch.setattr(config_module, "RECIPE_VERSION", config_module.RECIPE_VERSION + 1)
+    assert spelled_out.key != PINNED["base"]
+
+
+PINNED = {"base": "ee5cbda920", "psg": "9359c5205a"}
+
+
+def test_keys_are_stable() -> None:
+    """Committed records are found by these: if this fails, they no longer are."""
+    assert {"base": BASE.key, "psg": PSG.key} == PINNED
+
+
+@pytest.mark.parametrize(
+    ("fields", "message"),
+    [
+        ({"phases": ()}, "at least one Phase"),
+        ({"optimizer": "rmsprop"}, "optimizer is one of adam, sgd; got 'rmsprop'"),
+        ({"class_weights": "auto"}, "class_weights is one of none, balanced; got 'auto'"),
+        ({"sampling": "smote"}, "sampling is one of natural, oversample"),
+        ({"monitor": "private"}, "monitor is one of train, validation, test; got 'private'"),
+        ({"keep": ()}, "keeps at least one epoch's predictions"),
+        ({"keep": ("best",)}, "keep is one of last, best_train, .* got 'best'"),
+        ({"keep": ("block_2",)}, "got 'block_2'"),
+        ({"keep": ("best_test",)}, "score_test=False. Declare the run final"),
+        ({"monitor": "test"}, "score_test=False"),
+    ],
+)
+def test_refusals(fields: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        dataclasses.replace(BASE, **fields)
+
+
+@pytest.mark.parametrize(
+    ("fields", "message"),
+    [
+        ({"epochs": 0}, "at least 1 epoch"),
+        ({"learning_rate": 0.0}, "learning rate above 0"),
+        ({"schedule": "step"}, "schedule is one of constant, cosine; got 'step'"),
+        ({"trainable": "body"}, "trainable is one of all, head; got 'body'"),
+    ],
+)
+def test_phases_refuse(fields: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        Phase(**{"epochs": 1, "learning_rate": 1e-3, **fields})
+
+
+def test_unknown_fields_are_named() -> None:
+    with pytest.raises(ValueError, match=r"got also .*mixup"):
+        RunConfig.from_dict({**BASE.to_dict(), "mixup": 0.2})
+
+
+def test_what_was_chosen_on_the_test_set() -> None:
+    assert PSG.chosen_on_test == ("best_test",) and PSG.epochs == 30
+    steered = dataclasses.replace(PSG, plateau_patience=5)
+    assert steered.chosen_on_test == steered.keep, "a schedule driven by the test set taints every epoch"
+    stopped = dataclasses.replace(PSG, keep=("last",), early_stopping=3)
+    assert stopped.chosen_on_test == ("last",)
+    assert dataclasses.replace(BASE, plateau_patience=5, score_test=True).chosen_on_test == ()
