@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -73,5 +75,23 @@ def save_weights(model: keras.Model, path: Path) -> None:
     """Write the weights in Keras's own format; the file appears whole or not at all."""
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(f".partial-{path.name}")
-    model.save_weights(partial)
+    with _without_optimizer(model):
+        model.save_weights(partial)
     partial.replace(path)
+
+
+def load_weights(path: Path, model: keras.Model) -> None:
+    """Read them back; the optimizer keeps its state."""
+    with _without_optimizer(model):
+        model.load_weights(path)
+
+
+@contextmanager
+def _without_optimizer(model: keras.Model) -> Iterator[None]:
+    """Keras counts a compiled model's optimizer among its weights, which makes Adam's files three times larger."""
+    optimizer = getattr(model, "optimizer", None)
+    model.optimizer = None
+    try:
+        yield
+    finally:
+        model.optimizer = optimizer

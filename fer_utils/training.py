@@ -252,7 +252,7 @@ class _Training:
         parts = {part: rows for part, rows in parts.items() if len(rows)}
         found = {key: array for part, rows in parts.items() for key, array in self._context(part, rows)}
         for name in kept:
-            self.model.load_weights(self._weights_path(name))
+            checkpoint.load_weights(self._weights_path(name), self.model)
             for part, rows in parts.items():
                 found[f"{part}_{name}"] = predict_logits(self.model, self.dataset.images[rows])
         return found

@@ -32,7 +32,7 @@ from fer_utils.training import run
 ROOT = Path(__file__).resolve().parent.parent
 FACES = {"n_subjects": 8, "n_frames": 1}
 ALL_STATE = RunConfig(
-    "tiny", "synthetic", (Phase(3, 0.5), Phase(2, 0.05, "cosine", 0.5), Phase(1, 0.1, trainable="head")),
+    "tiny", "synthetic", (Phase(3, 0.1), Phase(2, 0.05, "cosine", 0.5), Phase(1, 0.1, trainable="head")),
     split=SplitSpec("random", validation_size=0.25), dataset_options=FACES, augmentation="light", optimizer="sgd",
     weight_decay=1e-4, batch_size=12, class_weights="balanced", plateau_patience=1, plateau_factor=0.5,
     keep=("best_validation", "last", "block_1", "block_2", "best_test"), score_test=True, seed=5,
