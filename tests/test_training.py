@@ -32,10 +32,10 @@ from fer_utils.training import run
 ROOT = Path(__file__).resolve().parent.parent
 FACES = {"n_subjects": 8, "n_frames": 1}
 ALL_STATE = RunConfig(
-    "tiny", "synthetic", (Phase(3, 0.1), Phase(2, 0.05, "cosine", 0.5), Phase(1, 0.1, trainable="head")),
+    "tiny", "synthetic", (Phase(3, 0.2), Phase(2, 0.05, "cosine", 0.5), Phase(1, 0.1, trainable="head")),
     split=SplitSpec("random", validation_size=0.25), dataset_options=FACES, augmentation="light", optimizer="sgd",
     weight_decay=1e-4, batch_size=12, class_weights="balanced", plateau_patience=1, plateau_factor=0.5,
-    keep=("best_validation", "last", "block_1", "block_2", "best_test"), score_test=True, seed=5,
+    keep=("best_validation", "last", "block_1", "block_2", "best_test"), score_test=True, seed=3,
 )  # fmt: skip
 """Dropout, augmentation, momenta, batch-norm averages, a plateau, a cosine, frozen layers: all of it is state."""
 
@@ -100,12 +100,12 @@ def test_labels_subjects_and_copies_stand_in_the_order_of_the_split(reference: R
 
 def test_learning_rates_follow_plateau_and_schedule(reference: Record) -> None:
     history = reference.history
-    rate, best, expected = 0.5, np.inf, []
+    rate, best, expected = 0.2, np.inf, []
     for loss in history["val_loss"][:3]:
         expected.append(rate)
         rate, best = (rate, loss) if loss < best else (rate / 2, best)
     assert history["learning_rate"][:3].tolist() == pytest.approx(expected)
-    assert expected[2] < 0.5, "the plateau of this configuration is meant to be met"
+    assert expected[2] < 0.2, "the plateau of this configuration is meant to be met"
     # three steps an epoch, cosine over six of which two warm up: at step 0 nothing, at step 3 a quarter of the way
     assert history["learning_rate"][3] == 0
     assert history["learning_rate"][4] == pytest.approx(0.05 * (1 + np.cos(np.pi / 4)) / 2)
@@ -144,7 +144,8 @@ def test_a_block_is_a_run_of_its_phases_alone(reference: Record, faces: FaceData
 def test_the_head_phase_trains_the_last_layer_alone(reference: Record) -> None:
     before, after = weights(reference, "block_2"), weights(reference, "last")
     changed = {name for name in before if not np.array_equal(before[name], after[name])}
-    assert changed and all("logits" in name for name in changed if "optimizer" not in name), changed
+    assert changed == {"layers/dense/vars/0", "layers/dense/vars/1"}, "batch-norm averages are frozen, too"
+    assert not any("optimizer" in name for name in before), "what a reader of the weights has no use for"
 
 
 # --- killed and started again --------------------------------------------------------------------------------------
@@ -225,9 +226,9 @@ def test_killed_again_and_again_it_ends_the_same_to_the_bit(reference: Record, t
         assert process.exitcode == -signal.SIGKILL, moment
         assert records.find(ALL_STATE, tmp_path) is None
     record = run(ALL_STATE, store=tmp_path, checkpoint_seconds=0)
-    epochs = [[int(line.split()[1]) for line in log.read_text().splitlines() if line.startswith(pid)]
-              for pid in dict.fromkeys(line.split()[0] for line in log.read_text().splitlines())]  # fmt: skip
-    assert epochs[:5] == [[0], [0], [1], [1], [1, 2]][: len(epochs[:5])] or epochs, epochs
+    begun = pd.read_csv(log, sep=" ", names=["process", "epoch"]).groupby("process", sort=False)["epoch"].apply(list)
+    # a checkpoint after every epoch: only the epoch that a kill interrupts is done again
+    assert begun.tolist() == [[0], [0], [1, 2], [2], [2, 3], [3, 4, 5]], begun
     assert_same_outcome(record, reference)
 
 

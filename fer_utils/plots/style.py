@@ -197,7 +197,7 @@ def _footer(figure: Figure, text: str, colour: str, weight: str) -> Figure:
     lines = textwrap.wrap(text, max(20, int((width - 0.1) / _LETTER[weight])))
     added = len(lines) * _LINE + (0 if notes(figure) else 0.08)
     figure.text(0.01, 0, "\n".join(lines), size=_NOTE_SIZE, color=colour, weight=weight, gid="note",
-                va="bottom", ha="left", linespacing=1.2, in_layout=False)  # fmt: skip
+                va="bottom", ha="left", linespacing=1.2)  # fmt: skip
     height += added
     figure.set_size_inches(width, height)
     bottom = 0.03
