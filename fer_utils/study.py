@@ -112,6 +112,12 @@ class Pooled:
         """Bool (n,)."""
         return self.logits.argmax(axis=1) == self.labels
 
+    @property
+    def interval(self) -> stats.Interval:
+        """Accuracy with its 95 % bootstrap interval; persons are resampled where two or more are known."""
+        several = self.subjects is not None and len(np.unique(self.subjects)) > 1
+        return stats.bootstrap_interval(self.correct, clusters=self.subjects if several else None)
+
 
 def pool(records: Sequence[Record], part: str = "test", kept: str | None = None) -> Pooled:
     """Put the predictions of all folds of one seed one behind the other."""
@@ -123,6 +129,15 @@ def pool(records: Sequence[Record], part: str = "test", kept: str | None = None)
         subjects=None if any(s is None for s in subjects) else np.concatenate(subjects),
         class_names=records[0].class_names,
     )
+
+
+def together(records: Sequence[Record]) -> list[list[Record]]:
+    """Records that answer one question: the same protocol and configuration but for seed and fold."""
+    groups: dict[tuple[str, str], list[Record]] = {}
+    for record in sorted(records, key=lambda r: (r.config.seed, r.config.split.fold)):
+        alike = replace(record.config, seed=0, split=replace(record.config.split, fold=0))
+        groups.setdefault((record.config.protocol, alike.key), []).append(record)
+    return list(groups.values())
 
 
 def by_seed(records: Sequence[Record]) -> dict[int, list[Record]]:
@@ -146,7 +161,7 @@ def result(records: Sequence[Record], part: str = "test", kept: str | None = Non
     pooled = [pool(group, part, kept) for group in by_seed(records).values()]
     summaries = [metrics.summary(p.labels, p.logits) for p in pooled]
     accuracies = [s["accuracy"] for s in summaries]
-    interval = stats.bootstrap_interval(pooled[0].correct, clusters=pooled[0].subjects)
+    interval = pooled[0].interval
     return {
         "accuracy": float(np.mean(accuracies)),
         "low": interval.low,
@@ -216,7 +231,7 @@ def rerun(before: Record, store: Path, root: str | Path | None = None) -> str:
     after = run(before.config, root=root, store=store)
     part = "test" if before.config.score_test else "validation"
     old, new = pool([before], part), pool([after], part)
-    interval = stats.bootstrap_interval(old.correct, clusters=old.subjects)
+    interval = old.interval
     same = "reproduces" if interval.low <= new.correct.mean() <= interval.high else "DOES NOT REPRODUCE"
     text = (
         f"{same}: {part} accuracy {100 * new.correct.mean():.2f} % against {100 * old.correct.mean():.2f} % "

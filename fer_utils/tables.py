@@ -19,25 +19,19 @@ _NAMES = {"fer2013": "FER2013", "ferplus": "FER+", "ckplus": "CK+48", "synthetic
 _SPLITS = {"usage": "Usage split", "merged": "7,178 merged", "random": "random image split", "kfold": "{} folds"}
 
 
-def groups(records: Sequence[Record]) -> dict[tuple[str, ...], list[Record]]:
-    """Records that answer one question: the same but for seed and fold. Only those that scored a test set."""
-    found: dict[tuple[str, ...], list[Record]] = {}
-    for record in sorted(records, key=lambda r: (r.config.dataset, r.config.model, r.config.protocol, r.id)):
-        config = record.config
-        if config.score_test:
-            values = config.to_dict()
-            split = {k: v for k, v in values["split"].items() if k != "fold"}
-            key = str({**values, "split": split, "seed": None})
-            found.setdefault((config.dataset, config.model, config.protocol, key), []).append(record)
-    return found
-
-
 def markdown(records: Sequence[Record]) -> str:
     """The table, one row per question; says so when there is nothing yet."""
-    rows = [_row(group) for group in groups(records).values() if _complete(group)]
+    final = [record for record in records if record.config.score_test]
+    groups = sorted((g for g in study.together(final) if _complete(g)), key=_order)
+    rows = [_row(group) for group in groups]
     if not rows:
         return "Not measured yet."
     return "\n".join([_HEADER, "|" + "---|" * _HEADER.count(" | ") + "---|", *rows])
+
+
+def _order(group: Sequence[Record]) -> tuple[str, ...]:
+    config = group[0].config
+    return config.dataset, config.model, config.protocol, str(config.model_options), config.key
 
 
 def _complete(group: Sequence[Record]) -> bool:

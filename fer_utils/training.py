@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import time
 from collections.abc import Iterator
@@ -239,9 +240,7 @@ class _Training:
             self.state.kept["last"] = self.state.epoch
             checkpoint.save_weights(self.model, self._weights_path("last"))
         kept = [name for name in self.config.keep if name in self.state.kept]
-        predictions = self._score(kept)
-        history = pd.DataFrame(self.state.history)
-        records.write(self.folder, self._description(kept), history, predictions)
+        records.write(self.folder, self._description(kept), pd.DataFrame(self.state.history), self._score(kept))
         self._prune()
         self.checkpoint_path.unlink(missing_ok=True)
 
@@ -286,10 +285,11 @@ class _Training:
         }
 
     def _progress_bar(self) -> tqdm:
+        """Off in log files, and in notebooks (whose bars do not ask TQDM_DISABLE themselves) when that is set."""
         steps = -(-len(self.train_rows) // self.config.batch_size)
         total, done = steps * self.config.epochs, steps * self.state.epoch
-        where = {} if "ipykernel" in sys.modules else {"disable": None}  # off where nobody looks, e.g. in a log file
-        return tqdm(total=total, initial=done, unit="step", mininterval=1.0, leave=False, **where)
+        off = os.environ.get("TQDM_DISABLE", "") not in ("", "0") if "ipykernel" in sys.modules else None
+        return tqdm(total=total, initial=done, unit="step", mininterval=1.0, leave=False, disable=off)
 
     def _check_parts(self) -> None:
         for part in self._watched():

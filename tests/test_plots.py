@@ -432,7 +432,8 @@ def test_wrong_input_is_refused(call, words):
 def test_the_stamp_is_in_the_picture_and_not_only_in_the_figure() -> None:
     names = ("angry", "happy")
     plain, stamped = (
-        plots.class_distribution(np.array([0, 1, 1]), names, profile=profile)._repr_png_() for profile in (None, "quick")
+        plots.class_distribution(np.array([0, 1, 1]), names, profile=profile)._repr_png_()
+        for profile in (None, "quick")
     )
     heights = [cv2.imdecode(np.frombuffer(png, np.uint8), cv2.IMREAD_GRAYSCALE).shape[0] for png in (plain, stamped)]
     assert heights[1] >= heights[0] + 10

@@ -24,7 +24,7 @@ from fer_utils.plots.matrices import (
     report_heatmap,
 )
 from fer_utils.plots.sheets import augmentation_sheet, mean_faces, predictions_grid, sample_grid
-from fer_utils.plots.style import EXPRESSION_COLOURS, colours, note, stamp, use_style
+from fer_utils.plots.style import EXPRESSION_COLOURS, colours, finish, new_figure, note, stamp, use_style
 
 __all__ = [
     "CKPLUS_NOTICE",
@@ -38,10 +38,12 @@ __all__ = [
     "confusion_matrix",
     "correlation",
     "faces",
+    "finish",
     "heatmap",
     "learning_curves",
     "may_publish",
     "mean_faces",
+    "new_figure",
     "note",
     "pixel_distribution",
     "pixel_distribution_by_class",
