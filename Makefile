@@ -30,7 +30,7 @@ DATA := fer_utils/paths.py fer_utils/records.py fer_utils/storage.py fer_utils/c
   fer_utils/backend.py fer_utils/execute.py $(wildcard fer_utils/data/*.py fer_utils/plots/*.py)
 TRAINING := $(DATA) $(addprefix fer_utils/,assembly.py augment.py checkpoint.py losses.py protocols.py reported.py \
   study.py training.py) $(wildcard fer_utils/models/*.py)
-NEEDS_01 := $(DATA) fer_utils/describe.py
+NEEDS_01 := $(DATA) fer_utils/describe.py fer_utils/votes.py
 NEEDS_02 := $(TRAINING)
 NEEDS_03 := $(TRAINING)
 NEEDS_04 := $(TRAINING)
