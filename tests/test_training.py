@@ -245,3 +245,294 @@ def assert_same_outcome(record: Record, reference: Record) -> None:
     assert record.run["metrics"] == reference.run["metrics"]
     assert sorted(path.name for path in record.path.iterdir()) == sorted(p.name for p in reference.path.iterdir())
     assert len(list((record.path / "weights").iterdir())) == len(record.kept)
+
+
+def test_killed_at_random_moments_it_ends_the_same_to_the_bit(reference: Record, tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    for _ in range(2):
+        process = started(ALL_STATE, tmp_path, "", log)
+        lines = len(log.read_text().splitlines()) if log.exists() else 0
+        while process.is_alive() and (not log.exists() or len(log.read_text().splitlines()) == lines):
+            time.sleep(0.02)
+        process.join(timeout=random.uniform(0, 2.5))
+        process.kill()
+        process.join()
+    assert_same_outcome(run(ALL_STATE, store=tmp_path, checkpoint_seconds=0), reference)
+
+
+def test_two_processes_on_one_run_train_it_once(tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    workers = [started(SHORT, tmp_path / "store", "", log) for _ in range(2)]
+    for worker in workers:
+        worker.join(timeout=120)
+    assert [worker.exitcode for worker in workers] == [0, 0]
+    assert len(log.read_text().splitlines()) == 1, "one trained its one epoch, the other waited and loaded"
+    assert len(records.find_all(tmp_path / "store")) == 1
+
+
+# --- trained once ---------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def no_training(monkeypatch: pytest.MonkeyPatch) -> None:
+    def forbidden(*_: Any, **__: Any) -> None:
+        raise AssertionError("a finished run was trained again")
+
+    monkeypatch.setattr(keras.Model, "fit", forbidden)
+    monkeypatch.setattr(assembly, "build", forbidden)
+
+
+@pytest.mark.usefixtures("no_training")
+def test_a_finished_record_is_loaded_whatever_its_labels_say(reference: Record, faces: FaceDataset) -> None:
+    before = {path: path.stat().st_mtime_ns for path in reference.path.rglob("*")}
+    relabelled = replace(ALL_STATE, report="psg2025", protocol="reported")
+    for config in (ALL_STATE, relabelled):
+        assert run(config, store=reference.path.parent, dataset=faces) == reference
+    assert run(ALL_STATE, store=reference.path.parent) == reference
+    assert {path: path.stat().st_mtime_ns for path in reference.path.rglob("*")} == before
+
+
+@pytest.mark.usefixtures("no_training")
+def test_a_finished_record_is_loaded_where_its_data_are_missing(tmp_path: Path) -> None:
+    from test_records import CONFIG, written
+
+    config = replace(CONFIG, dataset="fer2013")
+    with pytest.raises(FileNotFoundError):
+        run(config, root=tmp_path / "data", store=tmp_path / "runs")
+    record = written(tmp_path / "runs", config)
+    assert run(config, root=tmp_path / "data", store=tmp_path / "runs") == record
+
+
+@pytest.mark.usefixtures("no_training")
+@pytest.mark.parametrize(
+    ("fields", "message"),
+    [
+        ({"split": SplitSpec("random")}, "watches its validation part, which is empty under SplitSpec"),
+        ({"split": SplitSpec("random"), "monitor": "train", "keep": ("best_validation",)}, "validation part"),
+        ({"split": SplitSpec("kfold", n_folds=100)}, "100-fold"),
+    ],
+)
+def test_what_does_not_fit_the_data_is_refused(
+    faces: FaceDataset, tmp_path: Path, fields: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(ValueError, match=message):
+        run(replace(SHORT, **fields), store=tmp_path, dataset=faces)
+
+
+# --- scores nothing that it should not ------------------------------------------------------------------------------
+
+
+def test_a_run_that_is_not_final_never_looks_at_the_test_images(
+    faces: FaceDataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    test = splits.make(faces, SHORT.split).test
+    blinded = replace(faces, images=faces.images.copy())
+    seen: list[np.ndarray] = []
+    predict, batches = training.predict_logits, augment.Batches
+
+    def noted(model: keras.Model, images: np.ndarray, size: int | None = None) -> np.ndarray:
+        seen.append(images)
+        return predict(model, images, size)
+
+    def noted_batches(images: np.ndarray, *arguments: Any, **options: Any) -> augment.Batches:
+        seen.append(images)
+        return batches(images, *arguments, **options)
+
+    monkeypatch.setattr(training, "predict_logits", noted)
+    monkeypatch.setattr(augment, "Batches", noted_batches)
+    record = run(replace(SHORT, keep=("best_validation", "best_train", "last")), store=tmp_path, dataset=blinded)
+    shown = {image.tobytes() for images in seen for image in images}
+    assert len(shown) == 42 and not shown & {image.tobytes() for image in faces.images[test]}
+    assert set(record.run["metrics"]) == {"validation"} and not any(name.startswith("test") for name in arrays(record))
+    assert not any("test" in column for column in record.history) and "train_accuracy" in record.history
+
+
+# --- reactions, on invented losses -----------------------------------------------------------------------------------
+
+
+class Script:
+    """A training whose losses and accuracies are given; nothing is computed."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, val_loss: list[float], val_accuracy: list[float] | None = None):
+        self.epoch, self.val_loss, self.val_accuracy = 0, val_loss, val_accuracy or [0.5] * len(val_loss)
+        self.saved: list[str] = []
+        monkeypatch.setattr(training._Training, "_fit", lambda *_: {"loss": 1.0, "accuracy": 0.5})
+        monkeypatch.setattr(training._Training, "_evaluate", lambda _: self.evaluate())
+        monkeypatch.setattr(training, "predict_logits", lambda model, images: np.zeros((len(images), 7)))
+
+    def evaluate(self) -> dict[str, float]:
+        self.epoch += 1
+        return {"val_loss": self.val_loss[self.epoch - 1], "val_accuracy": self.val_accuracy[self.epoch - 1]}
+
+
+@pytest.fixture
+def scripted(monkeypatch: pytest.MonkeyPatch, faces: FaceDataset, tmp_path: Path) -> Iterator[Callable[..., Record]]:
+    def train(val_loss: list[float], val_accuracy: list[float] | None = None, **fields: Any) -> Record:
+        Script(monkeypatch, val_loss, val_accuracy)
+        return run(replace(SHORT, **fields), store=tmp_path, dataset=faces)
+
+    return train
+
+
+def test_plateau_lowers_the_rate_after_patience_epochs_without_a_lower_loss(scripted: Callable[..., Record]) -> None:
+    losses_ = [3, 2, 2, 2.5, 1.9, 2, 2, 2, 2, 2]
+    record = scripted(losses_, phases=(Phase(10, 1.0),), plateau_patience=2, plateau_factor=0.1)
+    # epochs 3 and 4 are not below 2 (equal is not lower): epoch 5 has a tenth; 6 and 7 not below 1.9, 8 and 9 neither
+    assert record.history["learning_rate"].tolist() == pytest.approx([1, 1, 1, 1, 0.1, 0.1, 0.1, 0.01, 0.01, 0.001])
+    assert record.run["epochs"] == 10 and not record.run["stopped_early"]
+
+
+def test_early_stopping_counts_from_the_lowest_loss_and_ends_all_phases(scripted: Callable[..., Record]) -> None:
+    record = scripted(
+        [3, 2, 2.1, 1.9, 2, 2, 2], phases=(Phase(7, 1.0), Phase(5, 0.1)), early_stopping=3,
+        plateau_patience=2, keep=("last", "best_validation", "block_1", "block_2"),
+    )  # fmt: skip
+    assert record.run["epochs"] == 7 == len(record.history) and record.run["stopped_early"]
+    assert record.history["learning_rate"].tolist() == pytest.approx([1, 1, 1, 1, 1, 1, 0.1]), "both rules together"
+    assert record.run["kept_epochs"] == {"last": 7, "best_validation": 1, "block_1": 7}, "block 2 never came"
+
+
+def test_a_new_phase_forgets_the_old_ones_losses(scripted: Callable[..., Record]) -> None:
+    record = scripted(
+        [1, 2, 3, 2.5, 2.6, 2.4], phases=(Phase(3, 1.0), Phase(3, 0.5)), plateau_patience=2, early_stopping=3
+    )
+    assert record.run["epochs"] == 6, "2.4 is a new low for the second phase"
+    assert record.history["learning_rate"].tolist() == pytest.approx([1, 1, 1, 0.5, 0.5, 0.5])
+
+
+def test_without_patience_nothing_reacts(scripted: Callable[..., Record]) -> None:
+    record = scripted([1, 2, 3, 4], phases=(Phase(4, 1.0),))
+    assert record.history["learning_rate"].tolist() == [1] * 4 and record.run["epochs"] == 4
+
+
+def test_of_equal_epochs_the_earliest_is_kept(scripted: Callable[..., Record]) -> None:
+    record = scripted(
+        [1] * 6, [0.2, 0.6, 0.6, 0.7, 0.7, 0.1], phases=(Phase(3, 1.0), Phase(3, 1.0)),
+        keep=("best_validation", "last", "block_1"),
+    )  # fmt: skip
+    assert record.run["kept_epochs"] == {"best_validation": 4, "last": 6, "block_1": 3}
+    names = sorted(path.name for path in (record.path / "weights").iterdir())
+    assert names == ["best_validation-0004.weights.h5", "block_1-0003.weights.h5", "last-0006.weights.h5"]
+
+
+def test_checkpoints_are_at_least_so_many_seconds_apart(
+    monkeypatch: pytest.MonkeyPatch, faces: FaceDataset, tmp_path: Path
+) -> None:
+    clock, saved = SimpleNamespace(now=0.0), []
+    monkeypatch.setattr(training, "time", SimpleNamespace(monotonic=lambda: clock.now))
+    monkeypatch.setattr(checkpoint, "save", lambda path, state, model: saved.append((clock.now, state.epoch)))
+    Script(monkeypatch, [1.0] * 10)
+
+    def fit(*_: Any) -> dict[str, float]:
+        clock.now += 25.0
+        return {"loss": 1.0, "accuracy": 0.5}
+
+    monkeypatch.setattr(training._Training, "_fit", fit)
+    run(replace(SHORT, phases=(Phase(10, 1.0),)), store=tmp_path, dataset=faces, checkpoint_seconds=60)
+    assert saved == [(75.0, 3), (150.0, 6), (225.0, 9)]
+
+
+# --- the parts of a training -----------------------------------------------------------------------------------------
+
+LABELS = np.array([0] * 6 + [1] * 3 + [2] * 1)
+
+
+def test_balanced_weights_are_n_over_k_times_the_class() -> None:
+    config = replace(SHORT, class_weights="balanced")
+    weight = assembly.image_weights(LABELS, 3, config)
+    assert weight.dtype == np.float32
+    assert weight == pytest.approx(np.repeat([10 / 18, 10 / 9, 10 / 3], [6, 3, 1]))
+    np.testing.assert_allclose(assembly.image_weights(LABELS, 7, config), compute_sample_weight("balanced", LABELS))
+    assert weight.mean() == pytest.approx(1)
+    assert assembly.image_weights(LABELS, 3, replace(SHORT, class_weights="none")) is None
+
+
+def test_oversampling_repeats_rare_classes_up_to_the_commonest() -> None:
+    rows = np.arange(10)[::-1].copy()
+    config = replace(SHORT, sampling="oversample", seed=4)
+    sampled = assembly.sampled(LABELS, rows, config)
+    assert np.bincount(LABELS[sampled]).tolist() == [6, 6, 6]
+    assert np.array_equal(sampled[:10], rows), "every image stays"
+    assert np.array_equal(sampled, assembly.sampled(LABELS, rows, config))
+    assert not np.array_equal(sampled, assembly.sampled(LABELS, rows, replace(config, seed=5)))
+    assert np.array_equal(assembly.sampled(LABELS, rows[:4], config)[:4], rows[:4]), "only the rows it was given"
+    assert set(assembly.sampled(LABELS, rows[:4], config)) == set(rows[:4])
+    assert assembly.sampled(LABELS, rows, SHORT) is rows
+
+
+def test_dropouts_state_follows_from_seed_epoch_and_layer() -> None:
+    model = models.build("tiny", dropout=0.5)
+    layers = [layer for layer in model.layers if getattr(layer, "seed_generator", None) is not None]
+
+    def states(seed: int, epoch: int) -> list[list[int]]:
+        assembly.reseed_dropout(model, seed, epoch)
+        return [keras.ops.convert_to_numpy(layer.seed_generator.state.value).tolist() for layer in layers]
+
+    first = states(1, 0)
+    model(np.zeros((2, 48, 48, 1), np.float32), training=True)  # moves the generators on
+    assert states(1, 0) == first and layers
+    assert states(1, 1) != first and states(2, 0) != first
+
+
+def test_optimizers_are_what_the_configuration_says() -> None:
+    adam = assembly.optimizer(replace(SHORT, optimizer="adam", weight_decay=0.0), Phase(2, 1e-3), steps=10)
+    assert isinstance(adam, keras.optimizers.Adam) and adam.weight_decay is None
+    assert float(adam.learning_rate) == pytest.approx(1e-3)
+    sgd = assembly.optimizer(replace(SHORT, momentum=0.8), Phase(4, 0.1, "cosine", 1.0), steps=10)
+    assert sgd.nesterov and sgd.momentum == 0.8 and sgd.weight_decay == 1e-4
+    rates = [float(sgd._learning_rate(step)) for step in (0, 5, 10, 25, 40)]
+    assert rates == pytest.approx([0, 0.05, 0.1, 0.05, 0], abs=1e-7), "linear up in an epoch, cosine to the end"
+    plain = assembly.optimizer(SHORT, Phase(4, 0.1, "cosine"), steps=10)
+    assert [float(plain._learning_rate(step)) for step in (0, 20, 40)] == pytest.approx([0.1, 0.05, 0], abs=1e-7)
+
+
+def test_phases_may_train_at_sides_of_their_own(
+    faces: FaceDataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shapes, fit = [], keras.Model.fit
+
+    def noted(model: keras.Model, batches: augment.Batches, **options: Any) -> Any:
+        shapes.append((model.input_shape[1:], batches[0][0].shape[1:]))
+        return SimpleNamespace(history={"loss": [1.0], "accuracy": [0.5]})
+
+    monkeypatch.setattr(keras.Model, "fit", noted)
+    monkeypatch.setattr(training, "predict_logits", lambda model, images: np.zeros((len(images), 7)))
+    assert fit is not keras.Model.fit
+    run(replace(SHORT, model="compact", model_options={}, phases=(Phase(1, 0.1, size=32), Phase(1, 0.1))),
+        store=tmp_path, dataset=faces)  # fmt: skip
+    assert shapes == [((None, None, 1), (32, 32, 1)), ((None, None, 1), (48, 48, 1))]
+
+
+def test_soft_labels_train_on_the_distribution_and_score_the_majority(faces: FaceDataset, tmp_path: Path) -> None:
+    soft = 0.7 * np.eye(7, dtype=np.float32)[faces.labels] + np.float32(0.3 / 7)
+    voted = replace(faces, name="ferplus", label_distribution=soft)
+    config = replace(SHORT, dataset="ferplus", dataset_options={"labels": "distribution"}, class_weights="none")
+    record = run(config, store=tmp_path, dataset=voted)
+    rows = splits.make(voted, config.split).validation
+    labels, logits = record.predictions("validation")
+    assert np.array_equal(labels, faces.labels[rows])
+    log_probability = logits - np.log(np.exp(logits).sum(axis=1, keepdims=True))
+    assert record.history["val_loss"][0] == pytest.approx(-(soft[rows] * log_probability).sum(axis=1).mean(), rel=1e-3)
+
+
+def test_predicting_nothing_gives_no_rows() -> None:
+    model = models.build("tiny", n_classes=8)
+    assert training.predict_logits(model, np.zeros((0, 48, 48), np.uint8)).shape == (0, 8)
+
+
+def test_jax_trains_and_records_the_same_way_without_tensorflow(tmp_path: Path) -> None:
+    code = f"""
+from pathlib import Path
+from fer_utils import records
+from fer_utils.training import RunConfig, Phase, run
+from fer_utils.data.splits import SplitSpec
+config = RunConfig("tiny", "synthetic", (Phase(1, 0.01),), split=SplitSpec("random", 0.5, validation_size=0.5),
+                   dataset_options={FACES}, augmentation="light", batch_size=14, keep=("last",))
+record = run(config, store=Path({str(tmp_path)!r}))
+assert records.verify(record) == [] and record.run["backend"] == "jax", record.run
+assert run(config, store=Path({str(tmp_path)!r})) == record
+"""
+    blocked = os.pathsep.join([str(ROOT), str(ROOT / "tests/without_tensorflow")])
+    environment = {**os.environ, "KERAS_BACKEND": "jax", "JAX_PLATFORMS": "cpu", "PYTHONPATH": blocked}
+    done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stderr[-2000:]
