@@ -25,6 +25,7 @@ def make_deterministic(seed: int) -> None:
     if keras.backend.backend() == "tensorflow":
         import tensorflow as tf
 
+        tf.get_logger().setLevel("ERROR")  # every run traces its own step; that is no reason for a warning
         tf.config.experimental.enable_op_determinism()
 
 

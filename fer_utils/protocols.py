@@ -166,6 +166,20 @@ def configs(
     return [replace(base, split=split, seed=seed) for seed in seeds for split in splits]
 
 
+def serves(config: RunConfig, protocol: str) -> bool:
+    """Whether a run answers for a protocol: it is labelled so, or the protocol would train exactly the same."""
+    if config.protocol == protocol:
+        return True
+    try:
+        row = recipe(config.model, config.dataset)
+    except ValueError:
+        return False
+    if protocol == "reported":
+        return (config.split, config.monitor, config.keep) == (row.split, row.monitor, _reported_keep(row))
+    sound = _sound_splits(config.dataset, config.split.n_folds)
+    return config.split in sound and config.monitor == "validation"
+
+
 def _phases(row: Recipe, epochs: Sequence[int] | None) -> tuple[Phase, ...]:
     epochs = row.epochs if epochs is None else tuple(epochs)
     if len(epochs) != len(row.epochs):

@@ -15,6 +15,7 @@ import pandas as pd
 from fer_utils import metrics, stats
 from fer_utils.config import RunConfig
 from fer_utils.paths import project_root
+from fer_utils.protocols import serves
 from fer_utils.records import Record, find_all
 
 
@@ -258,11 +259,13 @@ def on_record(
     """Finished runs on real data that match, without training anything; none is an empty list.
 
     Args:
-        model, dataset, protocol: of the configuration; None matches all.
+        model, dataset: of the configuration; None matches all.
+        protocol: `"reported"` or `"sound"`; a run that serves both answers for either.
         store: folder of records; default `reports/runs` of the project.
         **fields: further fields of `RunConfig` that must be equal, e.g. `loss="l2_svm"`.
     """
-    wanted = {"model": model, "dataset": dataset, "protocol": protocol} | fields
+    wanted = {"model": model, "dataset": dataset} | fields
     wanted = {name: value for name, value in wanted.items() if value is not None}
     found = find_all(store or project_root() / "reports/runs")
-    return [r for r in found if all(getattr(r.config, name) == value for name, value in wanted.items())]
+    found = [r for r in found if all(getattr(r.config, name) == value for name, value in wanted.items())]
+    return [r for r in found if protocol is None or serves(r.config, protocol)]

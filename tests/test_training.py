@@ -33,8 +33,8 @@ ROOT = Path(__file__).resolve().parent.parent
 FACES = {"n_subjects": 8, "n_frames": 1}
 ALL_STATE = RunConfig(
     "tiny", "synthetic", (Phase(3, 0.02), Phase(2, 0.05, "cosine", 0.5), Phase(1, 0.1, trainable="head")),
-    split=SplitSpec("random", test_size=0.25, validation_size=1 / 3), dataset_options=FACES, augmentation="light", optimizer="sgd",
-    weight_decay=1e-4, batch_size=10, class_weights="balanced", plateau_patience=1, plateau_factor=0.5,
+    split=SplitSpec("random", test_size=0.25, validation_size=1 / 3), dataset_options=FACES, augmentation="light",
+    optimizer="sgd", weight_decay=1e-4, batch_size=10, class_weights="balanced", plateau_patience=1, plateau_factor=0.5,
     keep=("best_validation", "last", "block_1", "block_2", "best_test"), score_test=True, seed=5,
     model_options={"batch_norm_momentum": 0.5},
 )  # fmt: skip
@@ -153,8 +153,7 @@ def test_the_head_phase_trains_the_last_layer_alone(reference: Record) -> None:
 
 CONTEXT = multiprocessing.get_context("forkserver")
 CONTEXT.set_forkserver_preload(["fer_utils.training"])
-MOMENTS = ("in batch 2", "after checkpoint 1", "in batch 6", "in checkpoint 1", "after weights 1",
-           "after checkpoint 2", "before done")  # fmt: skip
+MOMENTS = ("in batch 2", "after checkpoint 1", "in batch 6", "in checkpoint 1", "after checkpoint 2", "before done")
 """When the sessions of the test kill themselves, each counted within its session."""
 
 
@@ -190,8 +189,6 @@ def arrange_death(moment: str) -> None:
         augment.Batches.__getitem__ = on_call(int(number), die, augment.Batches.__getitem__)
     elif where == "after checkpoint":
         checkpoint.save = on_call(int(number), die, checkpoint.save, after=True)
-    elif where == "after weights":
-        checkpoint.save_weights = on_call(int(number), die, checkpoint.save_weights, after=True)
     elif where == "in checkpoint":
         np.savez = half_written
     elif where == "before":
@@ -230,7 +227,7 @@ def test_killed_again_and_again_it_ends_the_same_to_the_bit(reference: Record, t
     record = run(ALL_STATE, store=tmp_path, checkpoint_seconds=0)
     begun = pd.read_csv(log, sep=" ", names=["process", "epoch"]).groupby("process", sort=False)["epoch"].apply(list)
     # a checkpoint after every epoch: only the epoch that a kill interrupts is done again
-    assert begun.tolist() == [[0], [0], [1, 2], [2], [2], [2, 3], [4, 5]], begun
+    assert begun.tolist() == [[0], [0], [1, 2], [2], [2, 3], [4, 5]], begun
     assert_same_outcome(record, reference)
 
 
@@ -247,16 +244,14 @@ def assert_same_outcome(record: Record, reference: Record) -> None:
     assert len(list((record.path / "weights").iterdir())) == len(record.kept)
 
 
-def test_killed_at_random_moments_it_ends_the_same_to_the_bit(reference: Record, tmp_path: Path) -> None:
+def test_killed_at_a_random_moment_it_ends_the_same_to_the_bit(reference: Record, tmp_path: Path) -> None:
     log = tmp_path / "log"
-    for _ in range(2):
-        process = started(ALL_STATE, tmp_path, "", log)
-        lines = len(log.read_text().splitlines()) if log.exists() else 0
-        while process.is_alive() and (not log.exists() or len(log.read_text().splitlines()) == lines):
-            time.sleep(0.02)
-        process.join(timeout=random.uniform(0, 2.5))
-        process.kill()
-        process.join()
+    process = started(ALL_STATE, tmp_path, "", log)
+    while process.is_alive() and not log.exists():
+        time.sleep(0.02)
+    process.join(timeout=random.uniform(0, 3))
+    process.kill()
+    process.join()
     assert_same_outcome(run(ALL_STATE, store=tmp_path, checkpoint_seconds=0), reference)
 
 
@@ -385,7 +380,7 @@ def test_plateau_lowers_the_rate_after_patience_epochs_without_a_lower_loss(scri
 def test_early_stopping_counts_from_the_lowest_loss_and_ends_all_phases(scripted: Callable[..., Record]) -> None:
     record = scripted(
         [3, 2, 2.1, 1.9, 2, 2, 2], phases=(Phase(7, 1.0), Phase(5, 0.1)), early_stopping=3,
-        plateau_patience=2, keep=("last", "best_validation", "block_1", "block_2"),
+        plateau_patience=2, plateau_factor=0.1, keep=("last", "best_validation", "block_1", "block_2"),
     )  # fmt: skip
     assert record.run["epochs"] == 7 == len(record.history) and record.run["stopped_early"]
     assert record.history["learning_rate"].tolist() == pytest.approx([1, 1, 1, 1, 1, 1, 0.1]), "both rules together"
@@ -521,18 +516,20 @@ def test_predicting_nothing_gives_no_rows() -> None:
 
 
 def test_jax_trains_and_records_the_same_way_without_tensorflow(tmp_path: Path) -> None:
+    small = {"n_subjects": 4, "n_frames": 1}
     code = f"""
 from pathlib import Path
 from fer_utils import records
 from fer_utils.training import RunConfig, Phase, run
 from fer_utils.data.splits import SplitSpec
 config = RunConfig("tiny", "synthetic", (Phase(1, 0.01),), split=SplitSpec("random", 0.5, validation_size=0.5),
-                   dataset_options={FACES}, augmentation="light", batch_size=14, keep=("last",))
+                   dataset_options={small}, augmentation="light", batch_size=7, keep=("last",))
 record = run(config, store=Path({str(tmp_path)!r}))
 assert records.verify(record) == [] and record.run["backend"] == "jax", record.run
 assert run(config, store=Path({str(tmp_path)!r})) == record
 """
     blocked = os.pathsep.join([str(ROOT), str(ROOT / "tests/without_tensorflow")])
     environment = {**os.environ, "KERAS_BACKEND": "jax", "JAX_PLATFORMS": "cpu", "PYTHONPATH": blocked}
+    environment["XLA_FLAGS"] = "--xla_backend_optimization_level=0"  # compiles in half the time
     done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stderr[-2000:]

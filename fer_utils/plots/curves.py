@@ -160,7 +160,8 @@ def _lines(ax: Axes, history: pd.DataFrame, column: str, scale: float) -> None:
         ends.append((last, f"{name} {last:.1f}" if scale == 100 else f"{name} {last:.2f}", colour))
     first, last = float(epochs.iloc[0]), float(epochs.iloc[-1])
     ax.set(xlim=(first - 0.5, last + 0.5), xlabel="Epoch")
-    ax.xaxis.set_major_locator(MaxNLocator(integer=True))
+    ax.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
+    ax.ticklabel_format(axis="y", useOffset=False)
     ax.set_ylim(ax.get_ylim())
     style.label_ends(ax, ends)
 

@@ -1,0 +1,228 @@
+"""Many runs: trained once each, in this process or in others, failures collected, predictions pooled."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from concurrent.futures import Executor, Future
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from test_cli import listed
+from test_records import CONFIG, FINGERPRINT, written
+
+from fer_utils import metrics, records, stats, study, training
+from fer_utils.config import Phase, RunConfig
+from fer_utils.data.splits import SplitSpec
+from fer_utils.records import Record
+from fer_utils.study import StudyError, process_pool, run_study
+
+TINY = RunConfig(
+    "tiny", "synthetic", (Phase(1, 0.01),), split=SplitSpec("random", 0.25, validation_size=1 / 3),
+    dataset_options={"n_subjects": 4, "n_frames": 1}, batch_size=14, keep=("last",),
+)  # fmt: skip
+EMPTY = replace(TINY, split=SplitSpec("random"))
+"""Watches a validation part that is empty: fails whenever it is tried."""
+
+
+@pytest.fixture
+def trained(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[..., list[int]]:
+    """Replace training by a function that writes a record, and fails as often as it is told for a seed."""
+
+    def arrange(failures: Mapping[int, int] | None = None) -> list[int]:
+        seeds: list[int] = []
+
+        def train(config: Mapping[str, Any], root: Any, store: Path) -> Path:
+            parsed = RunConfig.from_dict(config)
+            seeds.append(parsed.seed)
+            if seeds.count(parsed.seed) <= (failures or {}).get(parsed.seed, 0):
+                raise OSError(f"disk of seed {parsed.seed} is full")
+            return written(store, parsed).path
+
+        monkeypatch.setattr(study, "_train", train)
+        return seeds
+
+    return arrange
+
+
+class Inline(Executor):
+    """Runs at once; breaks for good at the job it is told."""
+
+    def __init__(self, breaks_at: int | None = None) -> None:
+        self.jobs, self.breaks_at = 0, breaks_at
+
+    def submit(self, function: Callable[..., Any], /, *arguments: Any, **options: Any) -> Future:
+        self.jobs += 1
+        if self.breaks_at is not None and self.jobs >= self.breaks_at:
+            raise BrokenProcessPool("a child process terminated abruptly")
+        future: Future = Future()
+        try:
+            future.set_result(function(*arguments, **options))
+        except Exception as error:
+            future.set_exception(error)
+        return future
+
+
+def seeds_of(*seeds: int) -> list[RunConfig]:
+    return [replace(CONFIG, seed=seed) for seed in seeds]
+
+
+@pytest.mark.parametrize("executor", [None, Inline()], ids=["here", "executor"])
+def test_records_come_in_the_order_asked_and_equal_runs_are_trained_once(
+    trained: Callable[..., list[int]], tmp_path: Path, executor: Executor | None
+) -> None:
+    calls = trained()
+    again = replace(seeds_of(2)[0], protocol="reported")
+    found = run_study([*seeds_of(2, 0, 1), again], executor, store=tmp_path)
+    assert [record.config.seed for record in found] == [2, 0, 1, 2] and calls == [2, 0, 1]
+    assert run_study([], executor, store=tmp_path) == []
+
+
+@pytest.mark.parametrize("executor", [None, Inline()], ids=["here", "executor"])
+def test_a_failure_is_tried_once_more(
+    trained: Callable[..., list[int]], tmp_path: Path, executor: Executor | None
+) -> None:
+    calls = trained({1: 1})
+    assert [r.config.seed for r in run_study(iter(seeds_of(0, 1, 2)), executor, store=tmp_path)] == [0, 1, 2]
+    assert calls == [0, 1, 2, 1], "the others first"
+
+
+@pytest.mark.parametrize("executor", [None, Inline()], ids=["here", "executor"])
+def test_failures_are_named_after_everything_else_is_finished(
+    trained: Callable[..., list[int]], tmp_path: Path, executor: Executor | None
+) -> None:
+    calls = trained({1: 9, 2: 9})
+    with pytest.raises(StudyError) as failed:
+        run_study(seeds_of(1, 0, 2, 3), executor, store=tmp_path)
+    assert calls == [1, 0, 2, 3, 1, 2]
+    message = str(failed.value)
+    assert message.startswith("2 of 4 runs failed, each tried twice:")
+    for config in seeds_of(1, 2):
+        assert f"- synthetic tiny {config.key}: disk of seed {config.seed} is full" in message
+    assert isinstance(failed.value.__cause__, OSError)
+    assert {record.config.seed for record in records.find_all(tmp_path)} == {0, 3}
+
+
+def test_a_broken_pool_is_reported_like_a_failed_run(trained: Callable[..., list[int]], tmp_path: Path) -> None:
+    trained()
+    with pytest.raises(StudyError, match="2 of 3 runs failed(.|\n)*terminated abruptly"):
+        run_study(seeds_of(0, 1, 2), Inline(breaks_at=2), store=tmp_path)
+    assert {record.config.seed for record in records.find_all(tmp_path)} == {0}
+
+
+def test_in_this_process_it_trains_what_is_missing_and_loads_the_rest(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (record,) = run_study([TINY], store=tmp_path)
+    assert records.verify(record) == [] and record.run["metrics"]["validation"]["last"]["n"] == 7
+    monkeypatch.setattr(training, "_Training", None)
+    assert run_study([TINY, TINY], store=tmp_path) == [record, record]
+    with pytest.raises(StudyError, match="1 of 2 runs failed"):
+        run_study([TINY, replace(TINY, seed=1)], store=tmp_path)
+
+
+def test_a_pool_of_processes_trains_side_by_side_and_names_what_failed(tmp_path: Path) -> None:
+    runs = [TINY, EMPTY, replace(TINY, seed=1)]
+    with process_pool(2) as pool, pytest.raises(StudyError, match=f"1 of 3 runs failed(.|\n)*{EMPTY.key}.*is empty"):
+        run_study(runs, pool, store=tmp_path)
+    assert {record.config.key for record in records.find_all(tmp_path)} == {runs[0].key, runs[2].key}
+    assert all(records.verify(record) == [] for record in records.find_all(tmp_path))
+
+
+# --- what runs say together ----------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def folds(tmp_path: Path) -> list[Record]:
+    """Three folds of two seeds, each with its own predictions."""
+    configs = [replace(CONFIG, seed=s, split=replace(CONFIG.split, n_folds=3, fold=f)) for s in (3, 4) for f in range(3)]
+    paths = [written(tmp_path, config, seed=i).path for i, config in enumerate(configs)]
+    return [complete(path) for path in paths]
+
+
+def complete(path: Path) -> Record:
+    import json
+
+    run = Record(path).run | {"seconds": 3600.0, "device": "a CPU"}
+    (path / "run.json").write_text(json.dumps(run))
+    return Record(path)
+
+
+def test_pooling_puts_folds_one_behind_the_other(folds: list[Record]) -> None:
+    pooled = study.pool(folds[:3], "test", "last")
+    labels, logits = (np.concatenate(x) for x in zip(*(r.predictions("test", "last") for r in folds[:3]), strict=True))
+    assert np.array_equal(pooled.labels, labels) and np.array_equal(pooled.logits, logits)
+    assert np.array_equal(pooled.subjects, np.concatenate([r.context("test", "subjects") for r in folds[:3]]))
+    assert np.array_equal(pooled.correct, logits.argmax(axis=1) == labels)
+    assert {seed: len(group) for seed, group in study.by_seed(folds).items()} == {3: 3, 4: 3}
+
+
+def test_a_result_is_the_mean_over_seeds_of_pooled_folds(folds: list[Record]) -> None:
+    found = study.result(folds)
+    pooled = [study.pool(folds[:3]), study.pool(folds[3:])]
+    summaries = [metrics.summary(p.labels, p.logits) for p in pooled]
+    accuracies = [s["accuracy"] for s in summaries]
+    assert found["accuracy"] == pytest.approx(np.mean(accuracies))
+    assert found["sd"] == pytest.approx(abs(accuracies[0] - accuracies[1]) / np.sqrt(2))
+    assert found["uar"] == pytest.approx(np.mean([s["balanced_accuracy"] for s in summaries]))
+    assert found["macro_f1"] == pytest.approx(np.mean([s["macro_f1"] for s in summaries]))
+    interval = stats.bootstrap_interval(pooled[0].correct, clusters=pooled[0].subjects)
+    assert (found["low"], found["high"]) == (interval.low, interval.high)
+    assert (found["n"], found["seeds"], found["folds"], found["hours"]) == (120, 2, 3, 6.0)
+    assert found["kept"] == "best_validation" and not found["chosen_on_test"]
+    assert np.isnan(study.result(folds[:3])["sd"])
+    table = study.results_table({"ours": folds, "one seed": folds[:3]})
+    assert table.index.tolist() == ["ours", "one seed"] and table.loc["ours", "accuracy"] == found["accuracy"]
+
+
+def test_a_result_says_when_the_test_set_chose_it(tmp_path: Path) -> None:
+    record = listed(replace(CONFIG, keep=("best_test", "last")), tmp_path)
+    shown = study.listing([record]).iloc[0]
+    assert shown["CHOSEN ON TEST"] == "best_test" and shown["kept"] == "best_test"
+
+
+def test_siblings_differ_in_the_seed_alone(tmp_path: Path) -> None:
+    one, two = (written(tmp_path, config) for config in seeds_of(0, 1))
+    written(tmp_path, replace(CONFIG, loss="l2_svm"))
+    written(tmp_path, replace(CONFIG, split=replace(CONFIG.split, fold=0)))
+    assert {record.id for record in study.siblings(one)} == {one.id, two.id}
+
+
+def test_runs_on_record_are_found_by_what_they_are(tmp_path: Path) -> None:
+    sound = written(tmp_path, CONFIG)
+    svm = written(tmp_path, replace(CONFIG, loss="l2_svm", protocol="reported"))
+    assert study.on_record("tiny", "synthetic", store=tmp_path) == sorted([sound, svm], key=lambda r: r.id)
+    assert study.on_record(protocol="sound", store=tmp_path) == [sound]
+    assert study.on_record(loss="l2_svm", store=tmp_path) == [svm]
+    assert study.on_record("psg2025", store=tmp_path) == [] == study.on_record(store=tmp_path / "nowhere")
+    with pytest.raises(AttributeError):
+        study.on_record(los="l2_svm", store=tmp_path)
+
+
+@pytest.mark.parametrize(("flipped", "verdict"), [(0, "reproduces"), (3, "reproduces"), (36, "DOES NOT REPRODUCE")])
+def test_a_rerun_says_whether_it_lies_inside_the_interval(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, flipped: int, verdict: str
+) -> None:
+    before = written(tmp_path / "runs", CONFIG)
+    labels, logits = before.predictions("test")
+    right = np.flatnonzero(logits.argmax(axis=1) == labels)[:flipped]
+    after = written(tmp_path / "again", CONFIG)
+    with np.load(after.path / "predictions.npz") as stored:
+        everything = {name: stored[name] for name in stored}
+    everything["test_best_validation"][right] *= -1
+    np.savez_compressed(after.path / "predictions.npz", **everything)
+    asked: list[Any] = []
+    monkeypatch.setattr(training, "run", lambda config, **options: asked.append((config, options)) or after)
+    said = study.rerun(before, tmp_path / "again", root=tmp_path)
+    assert asked == [(CONFIG, {"root": tmp_path, "store": tmp_path / "again"})]
+    assert said.startswith(f"{verdict}: test accuracy ") and "Spread over seeds: not measured." in said
+    assert f"against {100 * before.metric():.2f} %" in said
+    if not flipped:
+        assert "100.0 % of predictions agree" in said
+    for seed in (10, 11):
+        written(tmp_path / "runs", replace(CONFIG, seed=seed), seed=seed)
+    assert "standard deviations over 3 seeds" in study.rerun(before, tmp_path / "again", root=tmp_path)
+    assert FINGERPRINT in before.run["dataset"]["fingerprint"]
