@@ -34,16 +34,19 @@ def description(config: RunConfig, fingerprint: str = FINGERPRINT) -> dict[str, 
     return {
         "id": records.identify(config, fingerprint), "recipe_version": RECIPE_VERSION, "config": config.to_dict(),
         "dataset": {"name": config.dataset, "n": 50, "fingerprint": fingerprint}, "class_names": list(EXPRESSIONS),
-        "kept_epochs": {"best_validation": 1, "last": 2}, "chosen_on_test": list(config.chosen_on_test),
+        "kept_epochs": {name: 1 + i for i, name in enumerate(config.keep)},
+        "chosen_on_test": list(config.chosen_on_test),
     }  # fmt: skip
 
 
-def scores(n: int = 40, parts: tuple[str, ...] = ("validation", "test"), seed: int = 0) -> dict[str, np.ndarray]:
+def scores(
+    n: int = 40, parts: tuple[str, ...] = ("validation", "test"), seed: int = 0, keep: tuple[str, ...] = CONFIG.keep
+) -> dict[str, np.ndarray]:
     rng = np.random.default_rng(seed)
     found: dict[str, np.ndarray] = {}
     for part in parts:
         labels = np.arange(n) % 7
-        logits = {k: rng.normal(size=(n, 7)) + 2 * np.eye(7)[labels] for k in ("best_validation", "last")}
+        logits = {k: rng.normal(size=(n, 7)) + 2 * np.eye(7)[labels] for k in keep}
         found |= {f"{part}_labels": labels, f"{part}_subjects": np.arange(n) // 7}
         found |= {f"{part}_{kept}": array.astype(np.float32) for kept, array in logits.items()}
     if "test" in parts:
@@ -54,7 +57,8 @@ def scores(n: int = 40, parts: tuple[str, ...] = ("validation", "test"), seed: i
 def written(store: Path, config: RunConfig = CONFIG, fingerprint: str = FINGERPRINT, seed: int = 0) -> Record:
     parts = ("validation", "test") if config.score_test else ("validation",)
     path = store / records.identify(config, fingerprint)
-    return records.write(path, description(config, fingerprint), HISTORY, scores(parts=parts, seed=seed))
+    given = scores(parts=parts, seed=seed, keep=config.keep)
+    return records.write(path, description(config, fingerprint), HISTORY, given)
 
 
 @pytest.fixture

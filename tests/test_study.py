@@ -24,7 +24,7 @@ TINY = RunConfig(
     "tiny", "synthetic", (Phase(1, 0.01),), split=SplitSpec("random", 0.25, validation_size=1 / 3),
     dataset_options={"n_subjects": 4, "n_frames": 1}, batch_size=14, keep=("last",),
 )  # fmt: skip
-EMPTY = replace(TINY, split=SplitSpec("random"))
+EMPTY = replace(TINY, split=SplitSpec("random", 0.25))
 """Watches a validation part that is empty: fails whenever it is tried."""
 
 
@@ -108,7 +108,7 @@ def test_failures_are_named_after_everything_else_is_finished(
 
 def test_a_broken_pool_is_reported_like_a_failed_run(trained: Callable[..., list[int]], tmp_path: Path) -> None:
     trained()
-    with pytest.raises(StudyError, match="2 of 3 runs failed(.|\n)*terminated abruptly"):
+    with pytest.raises(StudyError, match=r"2 of 3 runs failed(.|\n)*terminated abruptly"):
         run_study(seeds_of(0, 1, 2), Inline(breaks_at=2), store=tmp_path)
     assert {record.config.seed for record in records.find_all(tmp_path)} == {0}
 
@@ -138,17 +138,8 @@ def test_a_pool_of_processes_trains_side_by_side_and_names_what_failed(tmp_path:
 @pytest.fixture
 def folds(tmp_path: Path) -> list[Record]:
     """Three folds of two seeds, each with its own predictions."""
-    configs = [replace(CONFIG, seed=s, split=replace(CONFIG.split, n_folds=3, fold=f)) for s in (3, 4) for f in range(3)]
-    paths = [written(tmp_path, config, seed=i).path for i, config in enumerate(configs)]
-    return [complete(path) for path in paths]
-
-
-def complete(path: Path) -> Record:
-    import json
-
-    run = Record(path).run | {"seconds": 3600.0, "device": "a CPU"}
-    (path / "run.json").write_text(json.dumps(run))
-    return Record(path)
+    three = replace(CONFIG.split, n_folds=3, fold=0).folds()
+    return [listed(replace(CONFIG, seed=seed, split=fold), tmp_path) for seed in (3, 4) for fold in three]
 
 
 def test_pooling_puts_folds_one_behind_the_other(folds: list[Record]) -> None:
@@ -171,7 +162,7 @@ def test_a_result_is_the_mean_over_seeds_of_pooled_folds(folds: list[Record]) ->
     assert found["macro_f1"] == pytest.approx(np.mean([s["macro_f1"] for s in summaries]))
     interval = stats.bootstrap_interval(pooled[0].correct, clusters=pooled[0].subjects)
     assert (found["low"], found["high"]) == (interval.low, interval.high)
-    assert (found["n"], found["seeds"], found["folds"], found["hours"]) == (120, 2, 3, 6.0)
+    assert (found["n"], found["seeds"], found["folds"], found["hours"]) == (120, 2, 3, 0.15)
     assert found["kept"] == "best_validation" and not found["chosen_on_test"]
     assert np.isnan(study.result(folds[:3])["sd"])
     table = study.results_table({"ours": folds, "one seed": folds[:3]})
