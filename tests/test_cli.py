@@ -84,7 +84,7 @@ def test_the_module_runs_as_a_program_with_its_exit_code(store: Path) -> None:
     store.rename(store.parent / "reports/runs")
     tamper(store.parent / "reports/runs")
     call = [sys.executable, "-W", "error::DeprecationWarning:fer_utils", "-m", "fer_utils", "runs"]
-    done = subprocess.run(call, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=60)
+    done = subprocess.run(call, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=300)
     assert done.returncode == 1 and "3 runs, 2 scored" in done.stdout and "DOES NOT HOLD" in done.stdout
     assert "Traceback" not in done.stderr
 

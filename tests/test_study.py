@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import Executor, Future
 from concurrent.futures.process import BrokenProcessPool
@@ -14,7 +16,7 @@ import pytest
 from test_cli import listed
 from test_records import CONFIG, FINGERPRINT, written
 
-from fer_utils import metrics, records, stats, study, training
+from fer_utils import metrics, records, stats, study
 from fer_utils.config import Phase, RunConfig
 from fer_utils.data.splits import SplitSpec
 from fer_utils.records import Record
@@ -118,18 +120,36 @@ def test_in_this_process_it_trains_what_is_missing_and_loads_the_rest(
 ) -> None:
     (record,) = run_study([TINY], store=tmp_path)
     assert records.verify(record) == [] and record.run["metrics"]["validation"]["last"]["n"] == 7
-    monkeypatch.setattr(training, "_Training", None)
+    monkeypatch.setattr("fer_utils.training._Training", None)
     assert run_study([TINY, TINY], store=tmp_path) == [record, record]
     with pytest.raises(StudyError, match="1 of 2 runs failed"):
         run_study([TINY, replace(TINY, seed=1)], store=tmp_path)
 
 
-def test_a_pool_of_processes_trains_side_by_side_and_names_what_failed(tmp_path: Path) -> None:
-    runs = [TINY, EMPTY, replace(TINY, seed=1)]
-    with process_pool(2) as pool, pytest.raises(StudyError, match=f"1 of 3 runs failed(.|\n)*{EMPTY.key}.*is empty"):
-        run_study(runs, pool, store=tmp_path)
-    assert {record.config.key for record in records.find_all(tmp_path)} == {runs[0].key, runs[2].key}
-    assert all(records.verify(record) == [] for record in records.find_all(tmp_path))
+def test_a_pool_of_processes_trains_and_names_what_failed(tmp_path: Path) -> None:
+    with process_pool(2) as pool:
+        (record,) = run_study([TINY], pool, store=tmp_path)
+        assert records.verify(record) == []
+        with pytest.raises(StudyError, match=rf"1 of 1 runs failed(.|\n)*{EMPTY.key}: .*is empty"):
+            run_study([EMPTY], pool, store=tmp_path)
+    assert records.find_all(tmp_path) == [record]
+
+
+def meet(config: Mapping[str, Any], root: Any, store: Path) -> Path:
+    """Instead of a training: waits until another process is here, too."""
+    (store / f"here-{os.getpid()}").touch()
+    for _ in range(6000):
+        if len(list(store.glob("here-*"))) == 2:
+            break
+        time.sleep(0.01)
+    return written(store, RunConfig.from_dict(config)).path
+
+
+def test_a_pool_of_processes_works_side_by_side(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(study, "_train", meet)
+    with process_pool(2) as pool:
+        found = run_study(seeds_of(0, 1), pool, store=tmp_path)
+    assert [record.config.seed for record in found] == [0, 1] and len(list(tmp_path.glob("here-*"))) == 2
 
 
 # --- what runs say together ----------------------------------------------------------------------------------------
@@ -206,7 +226,7 @@ def test_a_rerun_says_whether_it_lies_inside_the_interval(
     everything["test_best_validation"][right] *= -1
     np.savez_compressed(after.path / "predictions.npz", **everything)
     asked: list[Any] = []
-    monkeypatch.setattr(training, "run", lambda config, **options: asked.append((config, options)) or after)
+    monkeypatch.setattr("fer_utils.training.run", lambda config, **options: asked.append((config, options)) or after)
     said = study.rerun(before, tmp_path / "again", root=tmp_path)
     assert asked == [(CONFIG, {"root": tmp_path, "store": tmp_path / "again"})]
     assert said.startswith(f"{verdict}: test accuracy ") and "Spread over seeds: not measured." in said

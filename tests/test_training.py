@@ -151,30 +151,31 @@ def test_the_head_phase_trains_the_last_layer_alone(reference: Record) -> None:
 
 # --- killed and started again --------------------------------------------------------------------------------------
 
-CONTEXT = multiprocessing.get_context("forkserver")
-CONTEXT.set_forkserver_preload(["fer_utils.training"])
-MOMENTS = ("in batch 2", "after checkpoint 1", "in batch 6", "in checkpoint 1", "after checkpoint 2", "before done")
+# A server that has imported everything and computed nothing is safe to fork, on Linux, and saves seconds a process.
+CONTEXT = multiprocessing.get_context("forkserver" if sys.platform == "linux" else "spawn")
+if sys.platform == "linux":
+    CONTEXT.set_forkserver_preload(["fer_utils.training"])
+MOMENTS = ("in batch 2", "in checkpoint 2", "in batch 6", "after checkpoint 2", "at random", "before done")
 """When the sessions of the test kill themselves, each counted within its session."""
 
 
-def die() -> None:
-    os.kill(os.getpid(), signal.SIGKILL)
-
-
-def on_call(count: int, action: Callable[[], None], function: Callable[..., Any], after: bool = False) -> Callable:
-    """`function`, with `action` before or after its `count`-th call."""
+def on_call(count: int, action: Callable[..., None], function: Callable[..., Any], after: bool = False) -> Callable:
+    """`function`, with `action` instead of, or after, its `count`-th call."""
     calls: list[int] = []
 
     def wrapped(*arguments: Any, **options: Any) -> Any:
         calls.append(1)
-        if len(calls) == count and not after:
-            action()
-        result = function(*arguments, **options)
+        if len(calls) < count or after:
+            result = function(*arguments, **options)
         if len(calls) == count:
-            action()
+            action(*arguments, **options)
         return result
 
     return wrapped
+
+
+def die(*_: Any, **__: Any) -> None:
+    os.kill(os.getpid(), signal.SIGKILL)
 
 
 def half_written(file: Any, **_: Any) -> None:
@@ -184,16 +185,16 @@ def half_written(file: Any, **_: Any) -> None:
 
 
 def arrange_death(moment: str) -> None:
-    where, number = moment.rsplit(" ", 1)
+    where, what = moment.rsplit(" ", 1)
     if where == "in batch":
-        augment.Batches.__getitem__ = on_call(int(number), die, augment.Batches.__getitem__)
+        augment.Batches.__getitem__ = on_call(int(what), die, augment.Batches.__getitem__)
     elif where == "after checkpoint":
-        checkpoint.save = on_call(int(number), die, checkpoint.save, after=True)
+        checkpoint.save = on_call(int(what), die, checkpoint.save, after=True)
     elif where == "in checkpoint":
-        np.savez = half_written
+        np.savez = on_call(int(what), half_written, np.savez)
     elif where == "before":
         move = os.replace
-        os.replace = lambda source, target: die() if Path(target).name == "done" else move(source, target)
+        os.replace = lambda source, target: die() if Path(target).name == what else move(source, target)
 
 
 def session(config: RunConfig, store: Path, moment: str, log: Path) -> None:
@@ -221,14 +222,24 @@ def test_killed_again_and_again_it_ends_the_same_to_the_bit(reference: Record, t
     log = tmp_path / "log"
     for moment in MOMENTS:
         process = started(ALL_STATE, tmp_path, moment, log)
-        process.join(timeout=120)
-        assert process.exitcode == -signal.SIGKILL, moment
-        assert records.find(ALL_STATE, tmp_path) is None
+        if moment == "at random":
+            kill_at_random(process, log)
+        process.join(timeout=300)
+        assert process.exitcode == -signal.SIGKILL or records.find(ALL_STATE, tmp_path), moment
     record = run(ALL_STATE, store=tmp_path, checkpoint_seconds=0)
     begun = pd.read_csv(log, sep=" ", names=["process", "epoch"]).groupby("process", sort=False)["epoch"].apply(list)
     # a checkpoint after every epoch: only the epoch that a kill interrupts is done again
-    assert begun.tolist() == [[0], [0], [1, 2], [2], [2, 3], [4, 5]], begun
+    assert begun.tolist()[:4] == [[0], [0, 1], [1, 2], [2, 3]] and begun.iloc[4][0] == 4, begun
     assert_same_outcome(record, reference)
+
+
+def kill_at_random(process: Any, log: Path) -> None:
+    """Some time after it has begun an epoch."""
+    before = log.read_text()
+    while process.is_alive() and log.read_text() == before:
+        time.sleep(0.02)
+    process.join(timeout=random.uniform(0, 1.5))
+    process.kill()
 
 
 def assert_same_outcome(record: Record, reference: Record) -> None:
@@ -244,22 +255,11 @@ def assert_same_outcome(record: Record, reference: Record) -> None:
     assert len(list((record.path / "weights").iterdir())) == len(record.kept)
 
 
-def test_killed_at_a_random_moment_it_ends_the_same_to_the_bit(reference: Record, tmp_path: Path) -> None:
-    log = tmp_path / "log"
-    process = started(ALL_STATE, tmp_path, "", log)
-    while process.is_alive() and not log.exists():
-        time.sleep(0.02)
-    process.join(timeout=random.uniform(0, 3))
-    process.kill()
-    process.join()
-    assert_same_outcome(run(ALL_STATE, store=tmp_path, checkpoint_seconds=0), reference)
-
-
 def test_two_processes_on_one_run_train_it_once(tmp_path: Path) -> None:
     log = tmp_path / "log"
     workers = [started(SHORT, tmp_path / "store", "", log) for _ in range(2)]
     for worker in workers:
-        worker.join(timeout=120)
+        worker.join(timeout=300)
     assert [worker.exitcode for worker in workers] == [0, 0]
     assert len(log.read_text().splitlines()) == 1, "one trained its one epoch, the other waited and loaded"
     assert len(records.find_all(tmp_path / "store")) == 1
