@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import itertools
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -46,7 +47,7 @@ def _add_rerun(commands: argparse._SubParsersAction) -> None:
     parser.add_argument("id", help="a run's id, as `runs` lists it")
     parser.add_argument("--store", type=Path, default=reports_root() / "runs", help="folder of records")
     parser.add_argument("--root", type=Path, help="where the dataset lies")
-    parser.add_argument("--out", type=Path, help="folder for the new record (default: reports/quick/reruns)")
+    parser.add_argument("--out", type=Path, help="folder for the new records (default: reports/quick/reruns)")
     parser.set_defaults(command=_rerun)
 
 
@@ -101,7 +102,9 @@ def _rerun(options: argparse.Namespace) -> int:
         raise ValueError(f"A run is named by its id; {options.store} has no finished {options.id!r}. See `runs`.")
     before = records.Record(options.store / options.id)
     print(study.cost(before), flush=True)
-    print(study.rerun(before, options.out or reports_root() / "quick/reruns", options.root))
+    out = options.out or reports_root() / "quick/reruns"
+    folder = next(out / str(n) for n in itertools.count(1) if not records.is_done(out / str(n) / before.id))
+    print(study.rerun(before, folder, options.root))
     return 0
 
 

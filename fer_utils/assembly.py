@@ -9,6 +9,7 @@ import numpy as np
 
 from fer_utils import models
 from fer_utils.config import Phase, RunConfig
+from fer_utils.data.splits import Split
 
 
 def build(config: RunConfig, n_classes: int) -> keras.Model:
@@ -66,3 +67,23 @@ def reseed_dropout(model: keras.Model, seed: int, epoch: int) -> None:
         if generator is not None:
             state = np.random.SeedSequence([seed, epoch, position]).generate_state(2) >> 1
             generator.state.assign(state.astype(keras.backend.standardize_dtype(generator.state.dtype)))
+
+
+def watched_parts(config: RunConfig) -> list[str]:
+    """The parts scored after every epoch, the monitored one first."""
+    kept = (name.removeprefix("best_") for name in config.keep if name.startswith("best_"))
+    return list(dict.fromkeys([config.monitor, *sorted(kept)]))
+
+
+def check_parts(config: RunConfig, split: Split) -> None:
+    """Refuse a run that watches a part its split does not have.
+
+    Raises:
+        ValueError: such a part is empty.
+    """
+    for part in watched_parts(config):
+        if len(getattr(split, part)) == 0:
+            raise ValueError(
+                f"This run watches its {part} part, which is empty under {config.split}. "
+                "Give the split a validation_size, or monitor another part."
+            )

@@ -131,11 +131,15 @@ def find(config: RunConfig, store: Path, fingerprint: str | None = None) -> Reco
     """The finished record of `config`, or None.
 
     A record measured on exactly this data (`fingerprint`) comes first, then one with the same configuration
-    on another copy of the dataset: a record is loaded rather than trained again.
+    on another copy of the dataset: a record is loaded rather than trained again. Synthetic faces have no other
+    copies, so there another fingerprint is another dataset.
     """
-    exact = store / identify(config, fingerprint) if fingerprint else None
-    if exact and is_done(exact):
-        return Record(exact)
+    if fingerprint:
+        exact = store / identify(config, fingerprint)
+        if is_done(exact):
+            return Record(exact)
+        if config.dataset == "synthetic":
+            return None
     found = sorted(path for path in store.glob(f"*-{config.key}-*") if is_done(path))
     return Record(found[0]) if found else None
 

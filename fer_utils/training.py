@@ -60,9 +60,10 @@ def run(
     if found := records.find(config, store, dataset.fingerprint):
         return found
     folder = store / records.identify(config, dataset.fingerprint)
+    training = _Training(config, dataset, folder, checkpoint_seconds)  # refuses what does not fit, before any file
     with records.claim(folder):
         if not records.is_done(folder):
-            _Training(config, dataset, folder, checkpoint_seconds).complete()
+            training.complete()
     return Record(folder)
 
 
@@ -79,7 +80,7 @@ class _Training:
     def __init__(self, config: RunConfig, dataset: FaceDataset, folder: Path, checkpoint_seconds: float) -> None:
         self.config, self.dataset, self.folder = config, dataset, folder
         self.split = splits.make(dataset, config.split)
-        self._check_parts()
+        assembly.check_parts(config, self.split)
         keras.utils.clear_session()
         backend.make_deterministic(config.seed)
         self.model = assembly.build(config, dataset.n_classes)
@@ -143,12 +144,17 @@ class _Training:
         fitted = self.model.fit(batches, epochs=1, shuffle=False, verbose=0, callbacks=[on_batch]).history
         self.state.train_seconds += time.monotonic() - started
         self.state.images += len(self.train_rows)
+        if not np.isfinite(fitted["loss"][0]):
+            raise FloatingPointError(
+                f"A training needs a finite loss; epoch {epoch + 1} of {self.folder.name} ended with "
+                f"{fitted['loss'][0]}. Lower the learning rate, or check labels and penalties."
+            )
         return {name: float(fitted[name][0]) for name in ("loss", "accuracy")}
 
     def _evaluate(self) -> dict[str, float]:
         """Loss and accuracy of the monitored part, accuracy of others whose best epoch is kept."""
         row: dict[str, float] = {}
-        for part in self._watched():
+        for part in assembly.watched_parts(self.config):
             rows = getattr(self.split, part)
             logits = predict_logits(self.model, self.dataset.images[rows])
             accuracy = float(np.mean(logits.argmax(axis=1) == self.dataset.labels[rows]))
@@ -158,11 +164,6 @@ class _Training:
             else:
                 row[f"{part}_accuracy"] = accuracy
         return row
-
-    def _watched(self) -> list[str]:
-        """The parts scored after every epoch, the monitored one first."""
-        kept = (name.removeprefix("best_") for name in self.config.keep if name.startswith("best_"))
-        return list(dict.fromkeys([self.config.monitor, *sorted(kept)]))
 
     def _targets(self, rows: np.ndarray) -> np.ndarray:
         soft = self.dataset.label_distribution if self.config.dataset_options.get("labels") == "distribution" else None
@@ -236,10 +237,11 @@ class _Training:
 
     def _write_record(self) -> None:
         """Score every kept epoch's weights and write the record; tidy up last."""
-        if "last" in self.config.keep:
+        stopped_before_any = not set(self.config.keep) & set(self.state.kept)
+        if "last" in self.config.keep or stopped_before_any:
             self.state.kept["last"] = self.state.epoch
             checkpoint.save_weights(self.model, self._weights_path("last"))
-        kept = [name for name in self.config.keep if name in self.state.kept]
+        kept = [name for name in dict.fromkeys([*self.config.keep, "last"]) if name in self.state.kept]
         records.write(self.folder, self._description(kept), pd.DataFrame(self.state.history), self._score(kept))
         self._prune()
         self.checkpoint_path.unlink(missing_ok=True)
@@ -290,11 +292,3 @@ class _Training:
         total, done = steps * self.config.epochs, steps * self.state.epoch
         off = os.environ.get("TQDM_DISABLE", "") not in ("", "0") if "ipykernel" in sys.modules else None
         return tqdm(total=total, initial=done, unit="step", mininterval=1.0, leave=False, disable=off)
-
-    def _check_parts(self) -> None:
-        for part in self._watched():
-            if len(getattr(self.split, part)) == 0:
-                raise ValueError(
-                    f"This run watches its {part} part, which is empty under {self.config.split}. "
-                    "Give the split a validation_size, or monitor another part."
-                )

@@ -97,7 +97,7 @@ def test_rerun_says_what_it_costs_first(
     assert main(["rerun", name, "--store", str(store), "--out", str(store / "again")]) == 0
     first, second = capsys.readouterr().out.splitlines()
     assert first.startswith(f"{name} took 0.03 hours and 2.0 GiB on a CPU (tensorflow)")
-    assert second == f"reproduces {name} in again"
+    assert second == f"reproduces {name} in 1"
 
 
 def test_mistakes_are_explained_on_one_line_with_exit_code_2(store: Path, capsys: pytest.CaptureFixture[str]) -> None:
