@@ -43,8 +43,9 @@ EXECUTED := $(SOURCES:notebooks/%=$(REPORTS)/$(PROFILE)/%)
 $(EXECUTED): $(REPORTS)/$(PROFILE)/%.ipynb: notebooks/%.ipynb notebooks/profiles/$(PROFILE).yaml \
   $$(NEEDS_$$(firstword $$(subst _, ,$$*))) | $(READY)
 	@echo "$(PROFILE): $* …"
-	@start=$$SECONDS; $(PY) -m fer_utils execute $< $@ --profile notebooks/profiles/$(PROFILE).yaml; \
-	  echo "$(PROFILE): $* done in $$((SECONDS - start)) s"
+	@mkdir -p $(@D); start=$$SECONDS; log=$(@D)/.$*.log; \
+	  $(PY) -m fer_utils execute $< $@ --profile notebooks/profiles/$(PROFILE).yaml 2> $$log || { cat $$log; exit 1; }; \
+	  rm -f $$log; echo "$(PROFILE): $* done in $$((SECONDS - start)) s"
 
 print-%: ; @echo '$($*)'
 .PHONY: help reproduce test data tables lab lint lock clean
