@@ -12,6 +12,7 @@ import pytest
 
 from fer_utils.data import CKPLUS_EXPRESSIONS, EXPRESSIONS, FERPLUS_EXPRESSIONS, USAGES, FaceDataset, data_root, load
 from fer_utils.data.dataset import SIZE
+from fer_utils.paths import project_root
 
 
 def random_faces(n: int = 30, seed: int = 0, **changes: Any) -> FaceDataset:
@@ -157,6 +158,7 @@ def test_load_dispatches_and_refuses_unknown_names_and_options(tmp_path: Path) -
 
 def test_data_root_is_the_argument_then_the_variable_then_data(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("FER_DATA", raising=False)
-    assert data_root() == Path("data")
+    here = Path("data")
+    assert data_root() == (here if here.is_dir() else project_root() / "data")
     monkeypatch.setenv("FER_DATA", "~/faces")
     assert data_root() == Path.home() / "faces" and data_root("/here") == Path("/here")

@@ -205,5 +205,7 @@ def test_figures_need_no_images(faces, summary):
 
 @pytest.mark.real_data
 def test_real_votes_have_the_published_counts(real_data):
+    if not any(real_data.glob("**/fer2013.csv")):
+        pytest.skip("no fer2013.csv there")
     table = ferplus.join(real_data)[1]
     assert (votes.majority(table) < 8).sum() == 25_060 + 3_199 + 3_153
