@@ -28,7 +28,8 @@ class State:
         plateau_wait, stop_wait: epochs since then.
         rate_factor: what plateaus have made of the phase's learning rate.
         stopped: early stopping has ended the training.
-        seconds: wall time of all processes that worked on it; train_seconds: of the train steps alone; images: trained on.
+        seconds: wall time of all processes that worked on it; train_seconds: of the train steps alone.
+        images: trained on.
     """
 
     epoch: int = 0

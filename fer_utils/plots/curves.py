@@ -162,7 +162,9 @@ def _lines(ax: Axes, history: pd.DataFrame, column: str, scale: float) -> None:
     ax.set(xlim=(first - 0.5, last + 0.5), xlabel="Epoch")
     ax.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
     ax.ticklabel_format(axis="y", useOffset=False)
-    ax.set_ylim(ax.get_ylim())
+    low, high = ax.get_ylim()
+    slack = max(0.0, 0.01 * scale - (high - low)) / 2  # equal values need no microscope
+    ax.set_ylim(low - slack, high + slack)
     style.label_ends(ax, ends)
 
 
