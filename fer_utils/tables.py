@@ -7,7 +7,7 @@ from pathlib import Path
 
 from fer_utils import reported, study
 from fer_utils.config import RunConfig
-from fer_utils.protocols import recipe
+from fer_utils.protocols import Recipe, recipe
 from fer_utils.records import Record, atomic
 
 BEGIN, END = "<!-- results: written by `make tables` -->", "<!-- results end -->"
@@ -31,7 +31,7 @@ def markdown(records: Sequence[Record]) -> str:
 
 def _order(group: Sequence[Record]) -> tuple[str, ...]:
     config = group[0].config
-    return config.dataset, config.model, config.protocol, str(config.model_options), config.key
+    return config.dataset, config.model, config.protocol, _variant(config), config.key
 
 
 def _complete(group: Sequence[Record]) -> bool:
@@ -43,7 +43,8 @@ def _complete(group: Sequence[Record]) -> bool:
 
 def _row(group: Sequence[Record]) -> str:
     config, values = group[0].config, study.result(group)
-    claim = reported.headline(config.model, config.dataset)
+    own = config.loss == "cross_entropy" and (row := _recipe(config)) and config.augmentation == row.augmentation
+    claim = reported.headline(config.model, config.dataset) if own else None
     spread = f" ± {100 * values['sd']:.1f} over {values['seeds']} seeds" if values["seeds"] > 1 else ", one seed"
     chosen = " **CHOSEN ON TEST**" if values["chosen_on_test"] else ""
     cells = [
@@ -68,17 +69,28 @@ def _protocol(config: RunConfig) -> str:
 
 
 def _variant(config: RunConfig) -> str:
-    """Options of the network that the report's own description does not have."""
-    return "".join(f"; {name.replace('_', ' ')} {value} (ours)" for name, value in config.model_options.items())
+    """What differs from the report's own description."""
+    settings = dict(config.model_options)
+    if config.loss != "cross_entropy":
+        settings["loss"] = config.loss.replace("_", "-")
+    if (row := _recipe(config)) and config.augmentation != row.augmentation:
+        settings["augmentation"] = config.augmentation
+    return "".join(f"; {name.replace('_', ' ')} {value} (ours)" for name, value in settings.items())
+
+
+def _recipe(config: RunConfig) -> Recipe | None:
+    try:
+        return recipe(config.model, config.dataset)
+    except ValueError:
+        return None
 
 
 def _budget(group: Sequence[Record]) -> str:
     config = group[0].config
     ran = " + ".join(str(phase.epochs) for phase in config.phases)
-    try:
-        stated = recipe(config.model, config.dataset).epochs
-    except ValueError:
+    if not (row := _recipe(config)):
         return f"{ran} epochs"
+    stated = row.epochs
     if tuple(phase.epochs for phase in config.phases) == stated:
         return f"{ran} epochs, the report's"
     return f"*reduced budget*: {ran} of {' + '.join(map(str, stated))} epochs"
