@@ -125,6 +125,10 @@ def test_a_change_of_the_training_leaves_the_data_notebook_alone(rebuilt: Callab
     assert rebuilt("fer_utils/training.py") == {n.name[:2] for n in NOTEBOOKS} - {"01"}
 
 
+def test_a_change_of_the_live_demo_executes_its_notebook_alone(rebuilt: Callable[[str], set[str]]) -> None:
+    assert rebuilt("fer_utils/live/recognizer.py") == {n.name[:2] for n in NOTEBOOKS} & {"11"}
+
+
 def test_a_change_of_the_command_line_executes_nothing(rebuilt: Callable[[str], set[str]]) -> None:
     assert rebuilt("fer_utils/__main__.py") == set()
 
