@@ -8,7 +8,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from fer_utils.plots import style
+from fer_utils.plots import style, summaries
 
 _PART_COLOURS = ("#303030", "#8C8C8C", "#C4C4C4", "#606060", "#E0E0E0")  # colours are for expressions
 
@@ -96,7 +96,6 @@ def split_distribution(
     return style.finish(figure, title, f"{style.count(total)}. {caption}".strip(), profile)
 
 
-@style.styled
 def pixel_distribution(
     images: np.ndarray,
     *,
@@ -112,23 +111,11 @@ def pixel_distribution(
         bins: number of bins over 0..255.
         title, caption, profile: see `fer_utils.plots`.
     """
-    levels = _levels(images)
-    mean, sd = _mean_sd(levels)
-    figure = style.new_figure(6.0, 2.8)
-    ax = figure.add_subplot()
-    edges, share = _histogram(levels, bins)
-    ax.stairs(share, edges, fill=True, color="#9DB7CC")
-    ax.axvline(mean, color=style.INK, lw=1)
-    place = {"transform": ax.get_xaxis_transform(), "va": "top"}
-    ax.text(mean + 3, 1.0, f"mean {mean:.0f}, sd {sd:.0f}", size=8, **place)
-    ax.set(xlim=(0, 256), ylim=(0, 1.12 * share.max()))
-    ax.set(xlabel="Grey level (0 black, 255 white)", ylabel="% of pixels")
-    black, white = (style.percent(levels[i], levels.sum()) for i in (0, 255))
-    ends = f"{black} of pixels are 0, {white} are 255."
-    return style.finish(figure, title, f"{style.count(len(images))}. {ends} {caption}".strip(), profile)
+    return summaries.pixel_distribution(
+        _levels(images), len(images), bins=bins, title=title, caption=caption, profile=profile
+    )
 
 
-@style.styled
 def pixel_distribution_by_class(
     images: np.ndarray,
     labels: np.ndarray,
@@ -148,28 +135,11 @@ def pixel_distribution_by_class(
         bins: number of bins over 0..255.
         title, caption, profile: see `fer_utils.plots`.
     """
-    labels, k = np.asarray(labels), len(class_names)
-    columns = min(4, k)
-    rows = -(-k // columns)
-    figure = style.new_figure(8.0, 0.7 + 1.5 * rows)
-    panels = figure.subplots(rows, columns, sharex=True, sharey=True, squeeze=False).ravel()
-    levels = [_levels(images[labels == code]) for code in range(k)]
-    edges, overall = _histogram(np.sum(levels, axis=0), bins)
-    for ax, name, colour, own in zip(panels, class_names, style.colours(class_names), levels, strict=False):
-        ax.stairs(overall, edges, fill=True, color=style.PALE)
-        if own.sum():
-            ax.stairs(_histogram(own, bins)[1], edges, color=colour, lw=1.6)
-            mean, sd = _mean_sd(own)
-            ax.set_title(f"mean {mean:.0f}, sd {sd:.0f}", loc="right", size=7)
-        ax.set_title(name, color=colour, weight="bold")
-    for ax in panels[k:]:
-        ax.set_visible(False)
-    panels[0].set(xlim=(0, 256), xticks=(0, 128, 255), ylim=(0, None))
-    for i, ax in enumerate(panels[:k]):
-        ax.tick_params(labelbottom=i + columns >= k)
-        ax.set(xlabel="Grey level" if i + columns >= k else "", ylabel="" if i % columns else "% of pixels")
-    text = f"{style.count(len(images))}. Line: the class; grey: all images. {caption}".strip()
-    return style.finish(figure, title, text, profile)
+    labels = np.asarray(labels)
+    levels = np.array([_levels(images[labels == code]) for code in range(len(class_names))])
+    return summaries.pixel_distribution_by_class(
+        levels, len(images), class_names, bins=bins, title=title, caption=caption, profile=profile
+    )
 
 
 def _counts(labels: np.ndarray, k: int) -> np.ndarray:
@@ -209,15 +179,3 @@ def _levels(images: np.ndarray) -> np.ndarray:
     if images.dtype != np.uint8:
         raise ValueError(f"Grey levels need uint8 images; got {images.dtype}. Pass FaceDataset.images.")
     return np.bincount(images.ravel(), minlength=256)
-
-
-def _histogram(levels: np.ndarray, bins: int) -> tuple[np.ndarray, np.ndarray]:
-    """Edges (bins + 1,) and % of pixels in each bin (bins,) from counts of the 256 levels."""
-    share, edges = np.histogram(np.arange(256), bins, range=(0, 256), weights=levels)
-    return edges, 100 * share / max(levels.sum(), 1)
-
-
-def _mean_sd(levels: np.ndarray) -> tuple[float, float]:
-    """Mean and standard deviation of grey levels from their counts."""
-    mean = np.average(np.arange(256), weights=levels)
-    return float(mean), float(np.sqrt(np.average((np.arange(256) - mean) ** 2, weights=levels)))
