@@ -23,9 +23,14 @@ def execute(notebook: Path, output: Path, profile: Path) -> None:
             are an error; those of other notebooks are passed over.
 
     Raises:
+        FileNotFoundError: the notebook or the profile is not there.
         ValueError: the profile sets a parameter that no notebook has.
         papermill.PapermillExecutionError: a cell failed.
     """
+    for path, kind in ((notebook, "notebook"), (profile, "profile")):
+        if not path.is_file():
+            there = ", ".join(sorted(other.name for other in path.parent.glob(f"*{path.suffix}"))) or "none"
+            raise FileNotFoundError(f"A {kind} is a file; {path} is not there. {path.parent} holds: {there}.")
     values = yaml.safe_load(profile.read_text(encoding="utf-8"))
     declared = declared_parameters(notebook)
     known = set().union(*(declared_parameters(path) for path in notebook.parent.glob("*.ipynb")))

@@ -109,3 +109,18 @@ def test_mistakes_are_explained_on_one_line_with_exit_code_2(store: Path, capsys
     assert stopped.value.code == 2
     with pytest.raises(SystemExit):
         main([])
+
+
+@pytest.mark.parametrize("missing", ["notebook", "profile"])
+def test_execute_names_what_is_missing_and_what_is_there(
+    missing: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    paths = {"notebook": tmp_path / "01_a.ipynb", "profile": tmp_path / "quick.yaml"}
+    for path in paths.values():
+        path.touch()
+    there = paths[missing].rename(paths[missing].with_stem("other"))
+    output = tmp_path / "out" / "01_a.ipynb"
+    assert main(["execute", str(paths["notebook"]), str(output), "--profile", str(paths["profile"])]) == 2
+    error = capsys.readouterr().err
+    assert f"{paths[missing]} is not there" in error and there.name in error
+    assert not output.parent.exists()
