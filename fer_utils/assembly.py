@@ -29,6 +29,7 @@ def optimizer(config: RunConfig, phase: Phase, steps: int) -> keras.optimizers.O
         rate = keras.optimizers.schedules.CosineDecay(
             0.0 if warmup else phase.learning_rate,
             phase.epochs * steps - warmup,
+            alpha=phase.final_rate / phase.learning_rate,
             warmup_target=phase.learning_rate if warmup else None,
             warmup_steps=warmup,
         )

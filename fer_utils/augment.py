@@ -94,6 +94,8 @@ POLICIES: dict[str, Policy] = {
     "colab2023": Policy(rotation=10, flip=True, stated=("flip",), named=("rotation",)),
     # the study's own, for its compact network: all ours
     "light": Policy(10, 0.1, 0.1, flip=True, brightness=0.2, contrast=0.2, erasing=0.25),
+    # for its longer trainings
+    "strong": Policy(12, 0.12, 0.2, flip=True, brightness=0.2, contrast=0.3, erasing=0.4),
 }
 
 

@@ -31,10 +31,11 @@ class Phase:
     Attributes:
         epochs: how many.
         learning_rate: at the start.
-        schedule: `"constant"` (what a plateau rule may lower) or `"cosine"` (down to 0 at the phase's end).
+        schedule: `"constant"` (what a plateau rule may lower) or `"cosine"` (down to `final_rate` at the phase's end).
         warmup_epochs: of a cosine schedule, linear from 0.
         size: side in pixels of the images trained on; None for the dataset's 48.
         trainable: `"all"` layers, or the `"head"` (the last layer) alone.
+        final_rate: where a cosine ends, so that the next phase may go on from there at another size.
     """
 
     epochs: int
@@ -43,10 +44,13 @@ class Phase:
     warmup_epochs: float = 0.0
     size: int | None = None
     trainable: str = "all"
+    final_rate: float = 0.0
 
     def __post_init__(self) -> None:
         if self.epochs < 1 or self.learning_rate <= 0:
             raise ValueError(f"A phase needs at least 1 epoch and a learning rate above 0; got {self}.")
+        if not 0 <= self.final_rate <= self.learning_rate or (self.final_rate and self.schedule != "cosine"):
+            raise ValueError(f"A final_rate ends a cosine, between 0 and its learning rate; got {self}. Leave it out.")
         _one_of("schedule", self.schedule, ("constant", "cosine"))
         _one_of("trainable", self.trainable, ("all", "head"))
 
