@@ -28,7 +28,7 @@ $(VENV)/ready $(VENV)/ready-gpu: $(LOCK) pyproject.toml
 # --- What an executed notebook depends on (tests/test_makefile.py holds this list against the imports) -------------
 DATA := fer_utils/paths.py fer_utils/records.py fer_utils/storage.py fer_utils/config.py fer_utils/metrics.py fer_utils/stats.py \
   fer_utils/backend.py fer_utils/execute.py $(wildcard fer_utils/data/*.py fer_utils/plots/*.py)
-TRAINING := $(DATA) $(addprefix fer_utils/,assembly.py augment.py checkpoint.py losses.py protocols.py reported.py \
+TRAINING := $(DATA) $(addprefix fer_utils/,assembly.py augment.py checkpoint.py losses.py protocols.py reported.py scoring.py \
   study.py training.py) $(wildcard fer_utils/models/*.py)
 NEEDS_01 := $(DATA) fer_utils/describe.py fer_utils/votes.py
 NEEDS_02 := $(TRAINING)

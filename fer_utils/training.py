@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import sys
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,15 +13,14 @@ import numpy as np
 import pandas as pd
 from tqdm.auto import tqdm
 
-from fer_utils import assembly, augment, backend, checkpoint, losses, records
+from fer_utils import assembly, augment, backend, checkpoint, losses, records, scoring
 from fer_utils.config import RECIPE_VERSION, Phase, RunConfig
-from fer_utils.data import FaceDataset, audit, load, splits
+from fer_utils.data import FaceDataset, load, splits
 from fer_utils.paths import store_for
 from fer_utils.records import Record
+from fer_utils.scoring import predict_logits
 
 __all__ = ["Phase", "RunConfig", "predict_logits", "run"]
-
-_EVALUATION_BATCH = 256
 
 
 def run(
@@ -65,13 +63,6 @@ def run(
         if not records.is_done(folder):
             training.complete()
     return Record(folder)
-
-
-def predict_logits(model: keras.Model, images: np.ndarray, size: int | None = None) -> np.ndarray:
-    """Logits float32 (n, k) of uint8 images (n, 48, 48), prepared as in training and without augmentation."""
-    if len(images) == 0:
-        return np.zeros((0, model.output_shape[-1]), np.float32)
-    return model.predict(augment.prepare(images, size or images.shape[1]), batch_size=_EVALUATION_BATCH, verbose=0)
 
 
 class _Training:
@@ -242,29 +233,12 @@ class _Training:
             self.state.kept["last"] = self.state.epoch
             checkpoint.save_weights(self.model, self._weights_path("last"))
         kept = [name for name in dict.fromkeys([*self.config.keep, "last"]) if name in self.state.kept]
-        records.write(self.folder, self._description(kept), pd.DataFrame(self.state.history), self._score(kept))
+        found = scoring.predictions(
+            self.model, {name: self._weights_path(name) for name in kept}, self.dataset, self.split, self.config.score_test
+        )
+        records.write(self.folder, self._description(kept), pd.DataFrame(self.state.history), found)
         self._prune()
         self.checkpoint_path.unlink(missing_ok=True)
-
-    def _score(self, kept: list[str]) -> dict[str, np.ndarray]:
-        parts = {"validation": self.split.validation}
-        if self.config.score_test:
-            parts["test"] = self.split.test
-        parts = {part: rows for part, rows in parts.items() if len(rows)}
-        found = {key: array for part, rows in parts.items() for key, array in self._context(part, rows)}
-        for name in kept:
-            checkpoint.load_weights(self._weights_path(name), self.model)
-            for part, rows in parts.items():
-                found[f"{part}_{name}"] = predict_logits(self.model, self.dataset.images[rows])
-        return found
-
-    def _context(self, part: str, rows: np.ndarray) -> Iterator[tuple[str, np.ndarray]]:
-        """What a reader without the data needs beside the predictions: labels, persons, duplicates."""
-        yield f"{part}_labels", self.dataset.labels[rows]
-        if self.dataset.subjects is not None:
-            yield f"{part}_subjects", np.unique(self.dataset.subjects, return_inverse=True)[1][rows]
-        if part == "test":
-            yield "test_seen", audit.seen_in_training(self.dataset, self.split)
 
     def _description(self, kept: list[str]) -> dict[str, Any]:
         state, dataset = self.state, self.dataset
