@@ -7,12 +7,14 @@ import platform
 import resource
 import subprocess
 import sys
+from collections.abc import Callable, Iterator
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
 import keras
+import numpy as np
 
 from fer_utils.paths import project_root
 
@@ -36,6 +38,58 @@ def jit_compile() -> bool | str:
 
         return "auto" if tf.config.list_physical_devices("GPU") else False
     return "auto"
+
+
+def gradient(function: Callable[[Any], Any], at: np.ndarray) -> np.ndarray:
+    """Gradient of the sum of all values of `function`, by the backend's automatic differentiation.
+
+    Args:
+        function: from a float32 tensor of the shape of `at` to a tensor of any shape, in Keras's operations.
+        at: where, float of any shape.
+
+    Returns:
+        float32, of the shape of `at`; 0 where the values do not depend on it.
+    """
+    point = keras.ops.convert_to_tensor(np.asarray(at, np.float32))
+    name = keras.backend.backend()
+    if name == "jax":
+        import jax
+
+        return np.array(jax.grad(lambda x: keras.ops.sum(function(x)))(point))
+    if name == "torch":
+        import torch
+
+        with torch.enable_grad():
+            point = point.detach().requires_grad_()
+            found = torch.autograd.grad(keras.ops.sum(function(point)), point, allow_unused=True)[0]
+        return np.zeros(np.shape(at), np.float32) if found is None else keras.ops.convert_to_numpy(found)
+    import tensorflow as tf
+
+    with tf.GradientTape() as tape:
+        tape.watch(point)
+        total = keras.ops.sum(function(point))
+    return tape.gradient(total, point, unconnected_gradients="zero").numpy()
+
+
+def feed(batches: keras.utils.PyDataset) -> Any:
+    """What `fit` takes to read `batches` in order, made ahead of their step.
+
+    On TensorFlow a `tf.data.Dataset` of two batches' prefetch and no autotuning: the one Keras would make autotunes,
+    and ends every epoch waiting up to 15 idle seconds for the tuner's thread (TensorFlow 2.21). Other backends read
+    the batches themselves.
+    """
+    if keras.backend.backend() != "tensorflow":
+        return batches
+    import tensorflow as tf
+
+    def read() -> Iterator[tuple[Any, ...]]:
+        return (batches[i] for i in range(len(batches)))
+
+    signature = tuple(tf.TensorSpec((None, *array.shape[1:]), array.dtype) for array in batches[0])
+    options = tf.data.Options()
+    options.autotune.enabled = False
+    dataset = tf.data.Dataset.from_generator(read, output_signature=signature)
+    return dataset.apply(tf.data.experimental.assert_cardinality(len(batches))).prefetch(2).with_options(options)
 
 
 @cache

@@ -132,7 +132,7 @@ class _Training:
         )
         started = time.monotonic()
         on_batch = keras.callbacks.LambdaCallback(on_train_batch_end=lambda batch, logs: bar.update())
-        fitted = self.model.fit(batches, epochs=1, shuffle=False, verbose=0, callbacks=[on_batch]).history
+        fitted = self.model.fit(backend.feed(batches), epochs=1, shuffle=False, verbose=0, callbacks=[on_batch]).history
         self.state.train_seconds += time.monotonic() - started
         self.state.images += len(self.train_rows)
         if not np.isfinite(fitted["loss"][0]):
