@@ -7,6 +7,7 @@ import platform
 import resource
 import subprocess
 import sys
+import weakref
 from collections.abc import Callable, Iterator
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
@@ -82,8 +83,11 @@ def feed(batches: keras.utils.PyDataset) -> Any:
         return batches
     import tensorflow as tf
 
+    reference = weakref.ref(batches)  # TensorFlow keeps `read` for good, and would keep every epoch's images with it
+
     def read() -> Iterator[tuple[Any, ...]]:
-        return (batches[i] for i in range(len(batches)))
+        source = reference()
+        return (source[i] for i in range(len(source)))
 
     signature = tuple(tf.TensorSpec((None, *array.shape[1:]), array.dtype) for array in batches[0])
     options = tf.data.Options()
@@ -156,6 +160,21 @@ def commit(root: Path) -> str | None:
         return git("rev-parse", "--short=12", "HEAD") + ("+" if git("status", "--porcelain", "--", "fer_utils") else "")
     except (OSError, subprocess.SubprocessError):
         return None
+
+
+def litert_options(images: np.ndarray | None = None, half: bool = False) -> dict[str, Any]:
+    """Options of Keras's LiteRT export for smaller files; TensorFlow's converter takes its own enumerations alone.
+
+    Args:
+        images: representative ones, float32 (n, h, w, 1): weights and activations become 8 bits.
+        half: weights as float16.
+    """
+    import tensorflow as tf
+
+    smaller = {"optimizations": [tf.lite.Optimize.DEFAULT]}
+    if images is not None:
+        return smaller | {"representative_dataset": lambda: ([image[None]] for image in images)}
+    return smaller | {"target_spec": {"supported_types": [tf.float16]}} if half else {}
 
 
 def peak_memory_mib() -> float:
