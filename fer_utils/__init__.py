@@ -1,3 +1,9 @@
 """Facial-expression recognition, measured: the package behind the study's notebooks."""
 
+import os
+
 __version__ = "0.1.0"
+
+# ONNX Runtime 1.29 and later reports its sessions to its maker and writes an identifier into the user's home, unless
+# this is set before it is first used. This package promises that nothing is sent anywhere.
+os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")

@@ -1,0 +1,37 @@
+"""The live demo: faces in pictures, videos and cameras, each with its predicted expression.
+
+>>> from fer_utils.live import EmotionRecognizer
+>>> faces = EmotionRecognizer()(frame)
+
+Nothing here stores or sends a picture; only `python -m fer_utils predict` writes the copies it is asked for.
+"""
+
+from fer_utils.live.detectors import Detector, Haar, YuNet
+from fer_utils.live.drawing import draw
+from fer_utils.live.faces import Box, Face, Frame
+from fer_utils.live.images import UnreadableError, read_image
+from fer_utils.live.recognizer import EmotionRecognizer
+from fer_utils.live.session import Session
+from fer_utils.live.smoothing import Smoother, Smoothing
+from fer_utils.live.sources import Camera, SourceError, VideoFile
+from fer_utils.live.tracking import Tracker
+
+__all__ = [
+    "Box",
+    "Camera",
+    "Detector",
+    "EmotionRecognizer",
+    "Face",
+    "Frame",
+    "Haar",
+    "Session",
+    "Smoother",
+    "Smoothing",
+    "SourceError",
+    "Tracker",
+    "UnreadableError",
+    "VideoFile",
+    "YuNet",
+    "draw",
+    "read_image",
+]

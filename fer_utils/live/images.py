@@ -1,0 +1,125 @@
+"""Pictures of any kind as 8-bit frames, from arrays and from files; what cannot be used is refused in words."""
+
+from __future__ import annotations
+
+import warnings
+from pathlib import Path
+
+import cv2
+import numpy as np
+from PIL import Image, ImageOps
+
+FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "TIFF", "PPM", "GIF")
+"""What is read; others (vector formats, say) would run further programs."""
+
+MAX_PIXELS = 80_000_000
+"""Largest picture that is decoded, width times height."""
+
+COLOUR_ORDERS = ("bgr", "rgb")
+
+
+class UnreadableError(ValueError):
+    """A file is no picture that can be read; the message says why."""
+
+
+def as_frame(image: np.ndarray, colour_order: str = "bgr") -> np.ndarray:
+    """Any picture as a frame: uint8, grey (h, w) or blue-green-red (h, w, 3).
+
+    Args:
+        image: uint8 or uint16 (h, w), (h, w, 1), (h, w, 3) or (h, w, 4). 16 bits are taken to use the whole range
+            to 65,535; a fourth channel, transparency, is left out.
+        colour_order: `"bgr"` as OpenCV has it, or `"rgb"` as Pillow and browsers have it.
+
+    Raises:
+        ValueError: another type or shape, an empty picture, or an unknown order.
+    """
+    if colour_order not in COLOUR_ORDERS:
+        raise ValueError(f"colour_order is one of {COLOUR_ORDERS}; got {colour_order!r}.")
+    image = np.asarray(image)
+    if image.dtype not in (np.uint8, np.uint16):
+        raise ValueError(
+            f"A frame holds whole numbers of 8 or 16 bits; got {image.dtype}. "
+            "Grey values in [0, 1] become 8 bits by (255 * image).round().astype('uint8')."
+        )
+    channels = 1 if image.ndim == 2 else image.shape[2] if image.ndim == 3 else 0
+    if channels not in (1, 3, 4) or image.size == 0:
+        raise ValueError(
+            f"A frame is a picture (h, w), (h, w, 1), (h, w, 3) or (h, w, 4) with pixels; got shape {image.shape}. "
+            "Pass one picture at a time."
+        )
+    if image.dtype == np.uint16:
+        image = (image / 257).round().astype(np.uint8)
+    if channels == 1:
+        return image.reshape(image.shape[:2])
+    return image[..., :3] if colour_order == "bgr" else image[..., 2::-1]
+
+
+def as_grey(frame: np.ndarray) -> np.ndarray:
+    """A frame as grey uint8 (h, w)."""
+    return frame if frame.ndim == 2 else cv2.cvtColor(np.ascontiguousarray(frame), cv2.COLOR_BGR2GRAY)
+
+
+def as_bgr(frame: np.ndarray) -> np.ndarray:
+    """A frame as contiguous uint8 (h, w, 3); a copy where it was grey."""
+    return np.ascontiguousarray(frame) if frame.ndim == 3 else cv2.cvtColor(frame, cv2.COLOR_GRAY2BGR)
+
+
+def reduced(frame: np.ndarray, longest_side: int) -> tuple[np.ndarray, float]:
+    """The frame made smaller until its longest side fits, and by how much (at most 1)."""
+    factor = min(1.0, longest_side / max(frame.shape[:2]))
+    if factor == 1.0:
+        return frame, 1.0
+    height, width = (max(1, round(side * factor)) for side in frame.shape[:2])
+    return cv2.resize(frame, (width, height), interpolation=cv2.INTER_AREA), factor
+
+
+def read_image(path: Path) -> np.ndarray:
+    """One image file as uint8 (h, w, 3), blue, green, red; turned upright as its EXIF says.
+
+    The size is read from the header: what claims more than `MAX_PIXELS` is refused before it is decoded. 16 bits
+    become 8, palettes and CMYK colours become plain, transparency is left out, of several pictures the first is read.
+
+    Raises:
+        UnreadableError: no picture, a damaged one, or one that is too large.
+    """
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", Image.DecompressionBombWarning)
+            with Image.open(path, formats=FORMATS) as image:
+                _check_size(*image.size)
+                image.load()
+                return _decoded(image)
+    except UnreadableError:
+        raise
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning):
+        raise UnreadableError(f"a picture has at most {MAX_PIXELS:,} pixels; this one claims more.") from None
+    except (OSError, SyntaxError, ValueError, EOFError, MemoryError) as error:
+        reason = error.strerror if isinstance(error, OSError) and error.strerror else "no picture, or not a whole one"
+        raise UnreadableError(f"{reason}; what is read are {', '.join(FORMATS)} files.") from error
+
+
+def _check_size(width: int, height: int) -> None:
+    if width * height > MAX_PIXELS:
+        raise UnreadableError(
+            f"a picture has at most {MAX_PIXELS:,} pixels; this one claims {width:,} x {height:,}. Make it smaller."
+        )
+
+
+def _decoded(image: Image.Image) -> np.ndarray:
+    """Pixels of an opened picture, upright."""
+    upright = ImageOps.exif_transpose(image)
+    if upright.mode.startswith("I"):  # 16 bits of grey, in one of Pillow's ways to hold them
+        grey = np.asarray(upright).clip(0, 65535).astype(np.uint16)
+        return as_bgr(as_frame(grey))
+    return np.ascontiguousarray(np.asarray(upright.convert("RGB"))[..., ::-1])
+
+
+def write_image(path: Path, bgr: np.ndarray) -> None:
+    """Write a frame in the format that the file's name says; nothing of the original's EXIF goes with it."""
+    image = Image.fromarray(np.ascontiguousarray(bgr[..., ::-1]))
+    partial = path.with_name(f".partial-{path.name}")
+    try:
+        image.save(partial, **({"quality": 92} if path.suffix.lower() in (".jpg", ".jpeg", ".webp") else {}))
+        partial.replace(path)
+    finally:
+        partial.unlink(missing_ok=True)

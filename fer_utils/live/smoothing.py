@@ -1,0 +1,62 @@
+"""Steady labels: probabilities smoothed over time, and a label that changes only for a clear rival."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+
+@dataclass(frozen=True)
+class Smoothing:
+    """How steady.
+
+    Attributes:
+        seconds: time constant of the exponential average; 0 leaves probabilities as they come.
+        advantage: how much more probable than the label another class must be to replace it, in [0, 1).
+    """
+
+    seconds: float = 0.2
+    advantage: float = 0.1
+
+    def __post_init__(self) -> None:
+        if self.seconds < 0 or not 0 <= self.advantage < 1:
+            raise ValueError(f"Smoothing takes seconds >= 0 and an advantage in [0, 1); got {self}.")
+
+
+class Smoother:
+    """The state of one person: smoothed probabilities and the label shown.
+
+    An average with time constant s keeps the share exp(-dt / s) of what it held dt seconds ago, so that a camera of 10
+    frames a second and one of 60 give the same curve. When the picture changes for good from one certain class to
+    another, the label follows after s log(2 / (1 - advantage)), with the defaults 0.16 s.
+    """
+
+    def __init__(self, settings: Smoothing | None = None) -> None:
+        """Starts without a label."""
+        self.settings = settings or Smoothing()
+        self.probabilities: np.ndarray | None = None
+        self.label: int | None = None
+        self._time = 0.0
+
+    def update(self, probabilities: np.ndarray, time: float) -> tuple[np.ndarray, int]:
+        """Take in what the network says now.
+
+        Args:
+            probabilities: float (k,), sum 1.
+            time: seconds; not before the last.
+
+        Returns:
+            Smoothed probabilities float64 (k,), sum 1, and the class shown.
+        """
+        new = np.asarray(probabilities, np.float64)
+        if self.probabilities is None or self.settings.seconds == 0:
+            self.probabilities = new
+        else:
+            kept = math.exp(-max(time - self._time, 0.0) / self.settings.seconds)
+            self.probabilities = kept * self.probabilities + (1 - kept) * new
+        self._time, first = time, int(self.probabilities.argmax())
+        if self.label is None or self.probabilities[first] > self.probabilities[self.label] + self.settings.advantage:
+            self.label = first
+        return self.probabilities, self.label
