@@ -68,6 +68,20 @@ _XAVENGERS = {
 _PSG_BLOCKS = {
     "block_1": (0.86, 0.89, 0.85, 0.82), "block_2": (0.98, 0.98, 0.99, 0.98), "block_3": (0.98, 0.98, 0.99, 0.99),
 }  # fmt: skip
+_PUBLISHED = [
+    ("VGG from scratch (usef-kh/fer)", "73.28", "CHOSEN ON TEST: epoch by PrivateTest, scored on PublicTest"),
+    ("VGG19, ResNet18 (WuJie1010)", "73.11, 72.97", "epoch CHOSEN ON TEST; chosen on PublicTest about 72.6"),
+    ("ResNet18 (LetheSec)", "73.70", "best of 300 epochs CHOSEN ON TEST"),
+    ("ResidualMaskingNetwork", "74.14", "ImageNet, random test-time augmentation; users report 65.6 to 73.6"),
+    ("LHC-Net", "74.42", "ImageNet; not checked"),
+    ("EmoNeXt-XL", "76.12", "ImageNet; not checked"),
+    ("ResEmoteNet", "79.79", "augmentation before the split; its shared weights give 71.57"),
+    ("L2-SVM (Tang 2013, challenge winner)", "71.16", "several models averaged"),
+    ("humans", "65 ± 5", "not stated"),
+]
+
+COLAB_F1 = (0.6014, 0.6667, 0.4742, 0.8675, 0.6402, 0.5408, 0.7893)
+"""colab2023's F1 of each class on 7,178 images, classes in alphabetical order; it prints .6543 as their mean."""
 
 
 def claims(model: str | None = None, dataset: str | None = None, report: str | None = None) -> list[Claim]:
@@ -90,3 +104,8 @@ def xavengers_report() -> pd.DataFrame:
 def psg_blocks() -> pd.DataFrame:
     """psg2025 on its CK+48 test split after each block: accuracy and macro precision, recall, F1."""
     return pd.DataFrame.from_dict(_PSG_BLOCKS, orient="index", columns=["accuracy", "precision", "recall", "f1"])
+
+
+def published() -> pd.DataFrame:
+    """Published results on FER2013 and what code, threads or shared weights show of their protocols."""
+    return pd.DataFrame(_PUBLISHED, columns=["system", "% claimed", "protocol"])

@@ -114,10 +114,14 @@ class Pooled:
         return self.logits.argmax(axis=1) == self.labels
 
     @property
+    def people(self) -> np.ndarray | None:
+        """Whom a bootstrap draws: `subjects` where two or more are known, else None (it draws images)."""
+        return self.subjects if self.subjects is not None and len(np.unique(self.subjects)) > 1 else None
+
+    @property
     def interval(self) -> stats.Interval:
         """Accuracy with its 95 % bootstrap interval; persons are resampled where two or more are known."""
-        several = self.subjects is not None and len(np.unique(self.subjects)) > 1
-        return stats.bootstrap_interval(self.correct, clusters=self.subjects if several else None)
+        return stats.bootstrap_interval(self.correct, clusters=self.people)
 
 
 def pool(records: Sequence[Record], part: str = "test", kept: str | None = None) -> Pooled:

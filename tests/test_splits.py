@@ -217,3 +217,53 @@ def test_sound_folds_of_ckplus(real_data: Path) -> None:
         assert not train & validation and not train & test and not validation & test
         assert all(set(dataset.labels[part]) == set(range(7)) for part in split)
     assert sorted(np.concatenate([split.test for split in splits])) == list(range(981))
+
+
+@pytest.fixture(scope="module")
+def copied(faces: FaceDataset) -> FaceDataset:
+    """`faces` in which 9 training images of classes 0, 1 and 2 have the pixels of test images."""
+    images = faces.images.copy()
+    train, test = (np.flatnonzero(faces.usage == usage) for usage in ("Training", "PrivateTest"))
+    for label in range(3):
+        rows = train[faces.labels[train] == label][6:9]
+        images[rows] = images[test[:3] + 3 * label]
+    return replace(faces, images=images)
+
+
+def copies(dataset: FaceDataset, split: Split) -> np.ndarray:
+    return split.train[np.isin(dataset.digests[split.train], dataset.digests[split.test])]
+
+
+@pytest.mark.parametrize("max_train", [None, 70])
+def test_copies_of_test_images_can_be_taken_out_of_training(copied: FaceDataset, max_train: int | None) -> None:
+    natural, none = (make(copied, SplitSpec("usage", test_copies=c, max_train=max_train)) for c in ("natural", "none"))
+    assert len(copies(copied, make(copied, SplitSpec("usage")))) == 9
+    assert len(copies(copied, none)) == 0
+    assert len(none.train) == (max_train or len(natural.train) - 9)
+    assert np.array_equal(none.test, natural.test) and np.array_equal(none.validation, natural.validation)
+
+
+def test_all_copies_take_the_place_of_images_of_their_class(copied: FaceDataset) -> None:
+    none, every = (make(copied, SplitSpec("usage", test_copies=c, max_train=70, seed=3)) for c in ("none", "all"))
+    assert len(copies(copied, every)) == 9
+    assert len(np.intersect1d(none.train, every.train)) == 70 - 9
+    assert np.array_equal(np.bincount(copied.labels[none.train]), np.bincount(copied.labels[every.train]))
+    whole = make(copied, SplitSpec("usage", test_copies="all"))
+    assert whole.hash == make(copied, SplitSpec("usage")).hash
+
+
+def test_more_copies_than_there_is_room_for_are_refused(copied: FaceDataset) -> None:
+    with pytest.raises(ValueError, match="larger max_train"):
+        make(copied, SplitSpec("usage", test_copies="all", max_train=14))
+    with pytest.raises(ValueError, match="natural, all, none"):
+        SplitSpec(test_copies="some")
+
+
+def test_copies_leave_other_configurations_as_they_were() -> None:
+    from fer_utils.config import Phase, RunConfig
+
+    one, other = (
+        RunConfig("tiny", "fer2013", (Phase(1, 1e-3),), SplitSpec("usage", max_train=70, **more))
+        for more in ({}, {"test_copies": "natural"})
+    )
+    assert one.key == other.key == "7f78a3979c"

@@ -18,6 +18,7 @@ from fer_utils.data.dataset import USAGES, FaceDataset
 
 KINDS = ("usage", "merged", "random", "kfold")
 GROUPS = (None, "subjects", "sequences")
+COPIES = ("natural", "all", "none")
 
 
 @dataclass(frozen=True)
@@ -35,6 +36,10 @@ class SplitSpec:
         fold, n_folds: for `"kfold"`, `fold` in 0..n_folds-1.
         seed: of the draw.
         max_train: keep at most this many training images (stratified), or None for all.
+        test_copies: what becomes of training images whose exact pixels also stand in the test part. `"natural"`
+            leaves them to the draw of `max_train`, `"none"` takes them out before it, `"all"` puts every one into
+            what `"none"` draws, each in the place of another image of its class: two such training parts differ
+            in the copies alone.
     """
 
     kind: str = "usage"
@@ -45,12 +50,15 @@ class SplitSpec:
     n_folds: int = 5
     seed: int = 0
     max_train: int | None = None
+    test_copies: str = "natural"
 
     def __post_init__(self) -> None:
         if self.kind not in KINDS:
             raise ValueError(f"A split's kind is one of {', '.join(KINDS)}; got {self.kind!r}.")
         if self.groups not in GROUPS:
             raise ValueError(f"A split's groups are 'subjects', 'sequences' or None; got {self.groups!r}.")
+        if self.test_copies not in COPIES:
+            raise ValueError(f"test_copies is one of {', '.join(COPIES)}; got {self.test_copies!r}.")
         if not (0 < self.test_size < 1 or (self.test_size >= 1 and self.test_size == int(self.test_size))):
             raise ValueError(f"test_size is a share in (0, 1) or a number of images; got {self.test_size!r}.")
         if not 0 <= self.validation_size < 1:
@@ -110,8 +118,7 @@ def make(dataset: FaceDataset, spec: SplitSpec) -> Split:
         groups = _groups(ranked, spec.groups)
         rest, test = _hold_out(ranked.labels, groups, spec)
         train, validation = _inner(ranked.labels, groups, rest, spec)
-    if spec.max_train is not None and spec.max_train < len(train):
-        train = _at_most(spec.max_train, train, ranked.labels[train], spec.seed)
+    train = _limited(ranked, train, test, spec)
     ranks = [np.sort(part) for part in (train, validation, test)]
     content = hashlib.blake2b(b"|".join(part.astype("<i8").tobytes() for part in ranks), digest_size=8)
     return Split(*(order[part] for part in ranks), hash=content.hexdigest())
@@ -171,6 +178,33 @@ def _stratified(indices: np.ndarray, size: float | int, seed: int, labels: np.nd
             f"A stratified split puts every class on both sides; with sizes {_counts(labels)} and test_size={size} "
             f"that is not possible ({error}). Use more images or another size."
         ) from error
+
+
+def _limited(dataset: FaceDataset, train: np.ndarray, test: np.ndarray, spec: SplitSpec) -> np.ndarray:
+    """The training part after `test_copies` and `max_train`."""
+    size, labels = spec.max_train, dataset.labels
+    if size is None or size >= len(train):
+        size = None
+    if spec.test_copies == "natural" or (spec.test_copies == "all" and size is None):
+        return train if size is None else _at_most(size, train, labels[train], spec.seed)
+    copied = np.isin(dataset.digests[train], dataset.digests[test])
+    others, copies = train[~copied], train[copied]
+    drawn = others if size is None or size >= len(others) else _at_most(size, others, labels[others], spec.seed)
+    return drawn if spec.test_copies == "none" else _exchanged(np.sort(drawn), copies, labels)
+
+
+def _exchanged(drawn: np.ndarray, copies: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    """`drawn` with all `copies` in it, each in the place of another image of the same class."""
+    leaving = []
+    for label, needed in enumerate(np.bincount(labels[copies])):
+        members = drawn[labels[drawn] == label]
+        if needed > len(members):
+            raise ValueError(
+                f"test_copies='all' puts {needed} images of class {label} in the place of others of that class; "
+                f"max_train leaves {len(members)}. Use a larger max_train."
+            )
+        leaving.append(members[:needed])  # in canonical order, that is by hash of the pixels: as good as drawn
+    return np.concatenate([np.setdiff1d(drawn, np.concatenate(leaving)), copies]) if leaving else drawn
 
 
 def _at_most(size: int, indices: np.ndarray, labels: np.ndarray, seed: int) -> np.ndarray:

@@ -1,0 +1,75 @@
+"""The granularity test against plain enumeration, and on what REFERENCE.md says of the reports."""
+
+from __future__ import annotations
+
+import math
+from decimal import ROUND_DOWN, ROUND_HALF_DOWN, ROUND_HALF_UP, Decimal
+
+import pytest
+
+from fer_utils import granularity, stats
+
+
+def printed_by(k: int, n: int, places: int, rule: str) -> set[str]:
+    """All texts that k of n may be printed as, with high-precision decimals."""
+    modes = {"rounded": (ROUND_HALF_UP, ROUND_HALF_DOWN), "truncated": (ROUND_DOWN,)}[rule]
+    return {str((Decimal(100 * k) / n).quantize(Decimal(1).scaleb(-places), mode)) for mode in modes}
+
+
+@pytest.mark.parametrize("rule", ["rounded", "truncated"])
+@pytest.mark.parametrize(("n", "places"), [(7, 0), (16, 1), (123, 2), (400, 1)])
+def test_counts_are_those_of_enumeration(n: int, places: int, rule: str) -> None:
+    for step in range(0, 100 * 10**places + 1, 7):
+        text = str(Decimal(step).scaleb(-places))
+        expected = [k for k in range(n + 1) if text in printed_by(k, n, places, rule)]
+        assert list(granularity.counts(text, n, rule)) == expected, (text, n)
+
+
+def test_either_rule_takes_what_one_of_them_allows() -> None:
+    assert list(granularity.counts("65.64", 3589)) == [2356]
+    assert not granularity.reachable("65.64", 3589, "rounded")
+    assert granularity.reachable("65.64", 3589, "truncated")
+
+
+def test_rounding_agrees_with_the_older_function() -> None:
+    for value in ("67.60", "68.66", "65.64", "63.59", "64.56", "100.00", "0.00"):
+        for n in (3589, 7178, 197, 148):
+            assert granularity.reachable(value, n, "rounded") == stats.reachable(value, n)
+
+
+def test_the_reports_numbers() -> None:
+    assert not any(granularity.reachable(p, n, "rounded") for p in ("68.66", "65.64", "63.59") for n in (3589, 7178))
+    assert granularity.sizes(["97.97", "93.55"], range(20, 400), "rounded") == []
+    assert granularity.sizes(["97.97", "93.55"], range(20, 400), "truncated") == []
+    assert 148 in granularity.sizes(["97.97", "93.92"], range(20, 400), "rounded")
+    for value in ("65.053", "64.983"):
+        assert not any(granularity.reachable(value, n) for n in (7066, 6656))
+        assert all(granularity.reachable(value, n, "rounded") for n in (28_672, 7_168))
+
+
+def test_cells_say_what_fits() -> None:
+    assert granularity.cell("67.60", 3589) == "k = 2,426"
+    assert granularity.cell("65.64", 3589) == "k = 2,356, truncated only"
+    assert granularity.cell("68.66", 3589) == "impossible: 68.654 or 68.682"
+    assert granularity.cell("61", 3589).startswith("k = 2,172 to ")
+    table = granularity.table(["98.48"], [197, 100])
+    assert table.loc["98.48"].tolist() == ["k = 194", "impossible: 98.000 or 99.000"]
+    assert granularity.neighbours("100", 3) == ("100.0", "100.0")
+
+
+def test_share_of_numbers_that_a_small_test_set_can_give() -> None:
+    fits = sum(granularity.reachable(f"{i / 100:.2f}", 148, "rounded") for i in range(10_001))
+    assert fits == 149 + sum(1 for k in range(149) if math.gcd(k, 148) and len(printed_by(k, 148, 2, "rounded")) > 1)
+
+
+@pytest.mark.parametrize("text", ["101", "-1", "1e1", "nan", "67,6", "many"])
+def test_what_is_no_percentage_is_refused(text: str) -> None:
+    with pytest.raises(ValueError, match="plain digits"):
+        granularity.counts(text, 100)
+
+
+def test_no_images_and_unknown_rules_are_refused() -> None:
+    with pytest.raises(ValueError, match="n >= 1"):
+        granularity.counts("50", 0)
+    with pytest.raises(ValueError, match="rule among"):
+        granularity.counts("50", 10, "guessed")

@@ -1,0 +1,76 @@
+"""The audit: every claim has a row, empty stores say "not measured", records fill their cells."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from test_shortcuts import finished
+
+from fer_utils import contradictions, protocols, reported, verdicts
+
+
+def test_nothing_is_measured_without_records(tmp_path: Path) -> None:
+    table = verdicts.numbers(tmp_path)
+    assert len(table) == len(reported.CLAIMS)
+    assert (table[["re-run as reported", "sound", "verdict"]] == verdicts.NOT_MEASURED).all(axis=None)
+    assert list(table["reported"]) == [f"{claim.percent:.2f}" for claim in reported.CLAIMS]
+
+
+def test_records_fill_their_cells(tmp_path: Path) -> None:
+    persons = np.repeat(np.arange(10), 4)
+    for config in protocols.configs("iitk2023_model2", "ckplus", "reported", epochs=[30]):
+        finished(tmp_path, config, [0.9, 0.95, 1.0], subjects=persons)
+    for config in protocols.configs("iitk2023_model2", "ckplus", "sound", n_folds=2, epochs=[50]):
+        finished(tmp_path, config, [0.7, 0.8, 0.8], subjects=persons + 10 * config.split.fold)
+    table = verdicts.numbers(tmp_path).set_index("claim", append=True)
+    row = table.loc[("iitk2023", "accuracy, cross-entropy")]
+    assert row["re-run as reported"].startswith("95.0 [") and "(30 of 50 epochs)" in row["re-run as reported"]
+    assert row["sound"].startswith("80.0 [") and "epochs" not in row["sound"]
+    assert row["verdict"] == "re-run: claim inside its interval (reduced budget); claim 18.0 points above sound"
+    assert table.loc[("iitk2023", "accuracy, L2-SVM"), "sound"].tolist() == [verdicts.NOT_MEASURED] * 2
+
+
+def test_a_fold_claim_is_not_answered_by_a_hold_out(tmp_path: Path) -> None:
+    for config in protocols.configs("psg2025", "ckplus", "reported", epochs=[1, 1, 1]):
+        finished(tmp_path, config, [0.9] + [0.95] * 5)
+    table = verdicts.numbers(tmp_path).set_index("claim", append=True)
+    assert table.loc[("psg2025", "5-fold accuracy"), "re-run as reported"].tolist() == [verdicts.NOT_MEASURED] * 2
+    assert table.loc[("psg2025", "test accuracy after the last epoch"), "re-run as reported"].startswith("95.0 [")
+
+
+def test_training_claims_read_the_history(tmp_path: Path) -> None:
+    for config in protocols.configs("cutm2024", "fer2013", "reported", epochs=[2]):
+        finished(tmp_path, config, [0.65] + [0.6] * len(config.keep))
+    table = verdicts.numbers(tmp_path).set_index("claim", append=True)
+    assert table.loc[("cutm2024", "training accuracy, last epoch"), "re-run as reported"] == "50.0 (2 of 50 epochs)"
+    assert table.loc[("cutm2024", "validation accuracy, last epoch"), "re-run as reported"] == "65.0 (2 of 50 epochs)"
+
+
+@pytest.fixture(scope="module")
+def empty(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    reports = tmp_path_factory.mktemp("reports")
+    for name in ("runs", "measurements"):
+        (reports / name).mkdir()
+    return reports
+
+
+def test_every_contradiction_has_a_verdict(empty: Path) -> None:
+    table = contradictions.table(empty)
+    assert set(table.index) == {claim.report for claim in reported.CLAIMS}
+    starts = ("by ", verdicts.NOT_MEASURED, "on record", "counted", "our re-run")
+    assert table["verdict"].str.startswith(starts).all()
+    assert (table["verdict"] == verdicts.NOT_MEASURED).sum() == 7  # what only records can tell
+
+
+def test_arithmetic_verdicts(empty: Path) -> None:
+    verdict = contradictions.table(empty).set_index("says")["verdict"]
+    assert "824,679" in verdict["last layer of 71,655 parameters, 0.88 M in all"]
+    assert "889,159" in verdict["last layer of 71,655 parameters, 0.88 M in all"]
+    assert "3,841,543" in verdict["Model 2 has 3.8 M parameters"]
+    assert verdict["98.48 % on CK+48"].str.contains("k = 194").any()
+    assert verdict["65.05 % validation accuracy"].count("impossible") == 4
+    assert "0.614" in verdict["an 80/10/10 split"]
+    assert "0.6543" in verdict["about 74 % in its conclusion"]
+    assert "100 + 100 + 100" in verdict["three phases of 300 epochs"]
