@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import keras
 import numpy as np
 
-from fer_utils import models
+from fer_utils import augment, models
 from fer_utils.config import Phase, RunConfig
 from fer_utils.data.splits import Split
 
@@ -19,6 +20,35 @@ def build(config: RunConfig, n_classes: int) -> keras.Model:
         options["head_l2"] = config.head_l2
     size = None if any(phase.size for phase in config.phases) else 48
     return models.build(config.model, n_classes=n_classes, size=size, seed=config.seed, **options)
+
+
+def policy(config: RunConfig) -> augment.Policy:
+    """The configuration's augmentation with its ranges times `augmentation_strength`; flips go with strength 0.
+
+    Raises:
+        ValueError: a range would be out of bounds.
+    """
+    named, strength = augment.get_policy(config.augmentation), config.augmentation_strength
+    ranges = {name: getattr(named, name) * strength for name in augment.RANGES if name != "flip"}
+    return replace(named, flip=named.flip and strength > 0, **ranges)
+
+
+def draws(config: RunConfig, labels: np.ndarray, train: np.ndarray, rows: np.ndarray, epoch: int) -> np.ndarray:
+    """One epoch's augmentation: array (m,) of dtype `augment.DRAW`.
+
+    Args:
+        config: its policy, and that for rare classes; both share their random numbers.
+        labels: int64 (n,) of the whole dataset.
+        train: the training part, by which a class is rare: it has fewer images than the mean of those that occur.
+        rows: int64 (m,), the images of the epoch (over-sampling repeats some).
+        epoch: from 0.
+    """
+    drawn = augment.draw(policy(config), config.seed, epoch, len(rows))
+    if config.augmentation_rare:
+        counts = np.bincount(labels[train])
+        rare = (counts < len(train) / np.count_nonzero(counts))[labels[rows]]
+        drawn[rare] = augment.draw(config.augmentation_rare, config.seed, epoch, len(rows))[rare]
+    return drawn
 
 
 def optimizer(config: RunConfig, phase: Phase, steps: int) -> keras.optimizers.Optimizer:

@@ -244,7 +244,7 @@ class Batches(keras.utils.PyDataset):
     Args:
         images: uint8 (n, s, s); ValueError if this or any other argument is not as said here.
         labels: integers (n,), or soft labels float (n, k).
-        policy: a name in ``POLICIES``, or a ``Policy``.
+        policy: a name in ``POLICIES``, a ``Policy``, or draws (n,) made already.
         batch_size: images in a batch.
         seed: seed of the run, at least 0.
         epoch: the epoch, at least 0; make one ``Batches`` for each.
@@ -259,7 +259,7 @@ class Batches(keras.utils.PyDataset):
         self,
         images: np.ndarray,
         labels: np.ndarray,
-        policy: str | Policy,
+        policy: str | Policy | np.ndarray,
         batch_size: int,
         seed: int,
         epoch: int,
@@ -276,7 +276,7 @@ class Batches(keras.utils.PyDataset):
         self.labels = labels.astype(np.int32 if labels.dtype.kind in "iu" else np.float32)
         self.weights = None if sample_weight is None else np.asarray(sample_weight, np.float32)
         self.order = permutation(seed, epoch, len(images)) if order is None else np.asarray(order)
-        self.draws = draw(policy, seed, epoch, len(images))
+        self.draws = policy if isinstance(policy, np.ndarray) else draw(policy, seed, epoch, len(images))
         self._check(len(images))
 
     def _check(self, n: int) -> None:

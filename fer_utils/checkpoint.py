@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
@@ -12,7 +13,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from fer_utils.records import atomic
+from fer_utils.records import atomic, weights_path
 
 
 @dataclass
@@ -52,6 +53,25 @@ def save(path: Path, state: State, model: keras.Model) -> None:
     slots = {f"optimizer_{i}": keras.ops.convert_to_numpy(v) for i, v in enumerate(model.optimizer.variables)}
     with atomic(path) as file:
         np.savez(file, state=np.array(json.dumps(asdict(state))), **arrays, **slots)
+
+
+def adopt(parent: Path, folder: Path) -> bool:
+    """Copy the checkpoint of a finished run, and the weights it kept, into the folder of a run that goes on from it.
+
+    Returns:
+        Whether the checkpoint and all weights that its state names were there; otherwise nothing is copied.
+    """
+    state = load_state(parent / "checkpoint.npz")
+    if state is None:
+        return False
+    weights = [weights_path(parent, name, epoch) for name, epoch in state.kept.items()]
+    if not all(path.is_file() for path in weights):
+        return False
+    for source in (*weights, parent / "checkpoint.npz"):  # the checkpoint last: with it the run counts as begun
+        target = folder / source.relative_to(parent)
+        with source.open("rb") as content, atomic(target) as file:
+            shutil.copyfileobj(content, file)
+    return True
 
 
 def load_state(path: Path) -> State | None:

@@ -6,7 +6,7 @@ import dataclasses
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from fer_utils.data.splits import SplitSpec
@@ -66,7 +66,10 @@ class RunConfig:
         phases: the schedule.
         loss, margin, label_smoothing: arguments of `fer_utils.losses.get`.
         head_l2: L2 penalty on the last layer's kernel; None keeps the model's own.
-        augmentation: a name in `fer_utils.augment.POLICIES`.
+        augmentation, augmentation_strength: a name in `fer_utils.augment.POLICIES`, and the factor of its ranges
+            (0 turns it off, flips included).
+        augmentation_rare: another such name for the images of rare classes, those with fewer training images than
+            the mean class; `""` treats all alike.
         optimizer: `"adam"` or `"sgd"` (Nesterov, `momentum`); `weight_decay` is decoupled (Keras's).
         batch_size: images a step.
         class_weights: `"balanced"` weighs each image by n / (k · images of its class).
@@ -78,6 +81,8 @@ class RunConfig:
         keep: epochs whose predictions are kept: `"last"`, `"best_<part>"` (highest accuracy on that part,
             the earliest of equals) and `"block_<i>"` (end of phase i, from 1).
         score_test: whether this run is final and may score the test set.
+        start_from: id of a finished run whose weights this one starts from (`fer_utils.weights.start`), with
+            `":<kept epoch>"` behind it for another than its first; `""` starts at random.
         seed: of weights, order, augmentation and dropout.
         report, protocol: labels (`"psg2025"`, `"reported"` or `"sound"`); they do not enter `key`.
     """
@@ -93,6 +98,8 @@ class RunConfig:
     label_smoothing: float = 0.0
     head_l2: float | None = None
     augmentation: str = "none"
+    augmentation_strength: float = 1.0
+    augmentation_rare: str = ""
     optimizer: str = "adam"
     momentum: float = 0.9
     weight_decay: float = 0.0
@@ -105,6 +112,7 @@ class RunConfig:
     early_stopping: int | None = None
     keep: tuple[str, ...] = ("best_validation", "last")
     score_test: bool = False
+    start_from: str = ""
     seed: int = 0
     report: str = "study"
     protocol: str = "sound"
@@ -119,6 +127,11 @@ class RunConfig:
             _one_of("keep", name, kept)
         if not self.keep:
             raise ValueError(f"A run keeps at least one epoch's predictions; got none. Name some of {', '.join(kept)}.")
+        if self.augmentation_strength < 0 or (self.augmentation_strength != 1 and self.augmentation == "none"):
+            raise ValueError(
+                "augmentation_strength is a factor of at least 0 of a policy's ranges; got "
+                f"{self.augmentation_strength} of {self.augmentation!r}. Name a policy, or leave the strength at 1."
+            )
         if not self.score_test and ("best_test" in self.keep or self.monitor == "test"):
             raise ValueError(
                 "A run that watches the test set or keeps its best epoch scores it every epoch; "
@@ -135,6 +148,25 @@ class RunConfig:
         """Which of `keep` depend on a test set that chose them: the epoch itself, or the schedule before it."""
         steered = self.monitor == "test" and (self.plateau_patience or self.early_stopping)
         return tuple(name for name in self.keep if name == "best_test" or steered)
+
+    def check_continues(self, parent: RunConfig) -> None:
+        """Refuse a parent whose training is not the beginning of this one.
+
+        Raises:
+            ValueError: they differ in more than the epochs of a last phase with a constant schedule, or this has
+                not more of them.
+        """
+        own, others = self.phases[-1], parent.phases[-1]
+        if replace(parent, phases=(*parent.phases[:-1], replace(others, epochs=own.epochs))).key != self.key:
+            raise ValueError(
+                "A parent equals its child in everything but the epochs of the last phase; "
+                f"got {parent} as parent of {self}. Train without a parent."
+            )
+        if own.schedule != "constant" or own.epochs <= others.epochs:
+            raise ValueError(
+                "A child goes on for more epochs of a last phase with a constant schedule; got "
+                f"{own} after {others}. Train without a parent."
+            )
 
     def to_dict(self) -> dict[str, Any]:
         """Plain types, ready for JSON."""

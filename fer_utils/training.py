@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 from tqdm.auto import tqdm
 
-from fer_utils import assembly, augment, backend, checkpoint, losses, records, scoring
+from fer_utils import assembly, augment, backend, checkpoint, losses, records, scoring, weights
 from fer_utils.config import RECIPE_VERSION, Phase, RunConfig
 from fer_utils.data import FaceDataset, load, splits
 from fer_utils.paths import store_for
@@ -30,6 +30,8 @@ def run(
     store: Path | None = None,
     dataset: FaceDataset | None = None,
     checkpoint_seconds: float = 60.0,
+    parent: Record | None = None,
+    keep_checkpoint: bool = False,
 ) -> Record:
     """Train `config` once, or load its record where one is finished.
 
@@ -39,15 +41,20 @@ def run(
         store: folder of records; default `reports/runs`, for synthetic faces `reports/quick/runs`.
         dataset: the loaded dataset, if the caller has it already.
         checkpoint_seconds: least time between two checkpoints, written at ends of epochs.
+        parent: a finished run whose training is the beginning of this one (see `RunConfig.check_continues`): go on
+            from the checkpoint it kept. Without one, training begins at the start and says so. The record names it.
+        keep_checkpoint: leave the final checkpoint (weights and optimizer) beside the record, for a child.
 
     Returns:
         The finished record.
 
     Raises:
-        ValueError: the configuration does not fit the dataset.
+        ValueError: the configuration does not fit the dataset, or the parent not the configuration.
         FileNotFoundError: there is neither a record nor the dataset.
     """
     store = store or store_for(config.dataset)
+    if parent:
+        config.check_continues(parent.config)
     if dataset is None:
         try:
             dataset = load(config.dataset, root, **config.dataset_options)
@@ -59,8 +66,10 @@ def run(
         return found
     folder = store / records.identify(config, dataset.fingerprint)
     training = _Training(config, dataset, folder, checkpoint_seconds)  # refuses what does not fit, before any file
+    training.keep_checkpoint = keep_checkpoint
     with records.claim(folder):
         if not records.is_done(folder):
+            training.begin_from(parent)
             training.complete()
     return Record(folder)
 
@@ -77,17 +86,34 @@ class _Training:
         self.model = assembly.build(config, dataset.n_classes)
         self.loss = losses.get(config.loss, margin=config.margin, label_smoothing=config.label_smoothing)
         self.train_rows = assembly.sampled(dataset.labels, self.split.train, config)
-        self.weights = assembly.image_weights(dataset.labels[self.train_rows], dataset.n_classes, config)
+        self.image_weights = assembly.image_weights(dataset.labels[self.train_rows], dataset.n_classes, config)
         self.checkpoint_path = folder / "checkpoint.npz"
         self.checkpoint_seconds, self.saved_at = checkpoint_seconds, time.monotonic()
         self.state = checkpoint.State()
+        self.parent: Record | None = None
+        self.keep_checkpoint = False
         self.provenance = backend.provenance()
+        if config.start_from and not self.checkpoint_path.is_file():
+            weights.start(self.model, config, dataset.class_names, folder.parent)
         self.compiled: Phase | None = None
+
+    def begin_from(self, parent: Record | None) -> None:
+        """Take over a parent's checkpoint, unless this run has one of its own already."""
+        self.parent = parent
+        if not parent or self.checkpoint_path.is_file():
+            return
+        same = parent.run["dataset"]["fingerprint"] == self.dataset.fingerprint
+        same &= parent.run["backend"] == self.provenance["backend"]
+        if not (same and checkpoint.adopt(parent.path, self.folder)):
+            text = f"{self.folder.name} begins at the start: no checkpoint of {parent.id} to go on from."
+            print(text, file=sys.stderr)
 
     def complete(self) -> None:
         """Restore, train to the end, score, write the record."""
         if state := checkpoint.load_state(self.checkpoint_path):
             self.state = state
+            if state.epoch < self.config.epochs:
+                state.kept.pop(f"block_{len(self.config.phases)}", None)  # a parent's end of this phase
             self._compile(self._phase(max(state.epoch - 1, 0))[1])
             checkpoint.load_variables(self.checkpoint_path, self.model)
         with self._progress_bar() as bar:
@@ -122,11 +148,11 @@ class _Training:
         batches = augment.Batches(
             self.dataset.images[self.train_rows],
             self._targets(self.train_rows),
-            self.config.augmentation,
+            assembly.draws(self.config, self.dataset.labels, self.split.train, self.train_rows, epoch),
             self.config.batch_size,
             self.config.seed,
             epoch,
-            sample_weight=self.weights,
+            sample_weight=self.image_weights,
             size=phase.size,
             workers=1 if keras.backend.backend() == "tensorflow" else 2,
         )
@@ -228,22 +254,25 @@ class _Training:
 
     def _write_record(self) -> None:
         """Score every kept epoch's weights and write the record; tidy up last."""
+        if self.keep_checkpoint:
+            checkpoint.save(self.checkpoint_path, self.state, self.model)
         stopped_before_any = not set(self.config.keep) & set(self.state.kept)
         if "last" in self.config.keep or stopped_before_any:
             self.state.kept["last"] = self.state.epoch
             checkpoint.save_weights(self.model, self._weights_path("last"))
         kept = [name for name in dict.fromkeys([*self.config.keep, "last"]) if name in self.state.kept]
-        found = scoring.predictions(
-            self.model, {name: self._weights_path(name) for name in kept}, self.dataset, self.split, self.config.score_test
-        )
+        paths = {name: self._weights_path(name) for name in kept}
+        found = scoring.predictions(self.model, paths, self.dataset, self.split, self.config.score_test)
         records.write(self.folder, self._description(kept), pd.DataFrame(self.state.history), found)
         self._prune()
-        self.checkpoint_path.unlink(missing_ok=True)
+        if not self.keep_checkpoint:
+            self.checkpoint_path.unlink(missing_ok=True)
 
     def _description(self, kept: list[str]) -> dict[str, Any]:
         state, dataset = self.state, self.dataset
         return {
             "id": self.folder.name,
+            **({"parent": self.parent.id} if self.parent else {}),
             "recipe_version": RECIPE_VERSION,
             "config": self.config.to_dict(),
             "dataset": {"name": dataset.name, "n": len(dataset), "fingerprint": dataset.fingerprint},

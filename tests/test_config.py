@@ -31,6 +31,8 @@ CHANGES: dict[str, Any] = {
     "label_smoothing": 0.1,
     "head_l2": 0.01,
     "augmentation": "light",
+    "augmentation_strength": 0.5,
+    "augmentation_rare": "light",
     "optimizer": "sgd",
     "momentum": 0.8,
     "weight_decay": 1e-4,
@@ -43,11 +45,18 @@ CHANGES: dict[str, Any] = {
     "early_stopping": 5,
     "keep": ("last",),
     "score_test": True,
+    "start_from": "fer2013-compact-usage-s0-0123456789-abcdef:last",
     "seed": 1,
 }
 
 
-@pytest.mark.parametrize("config", [BASE, PSG, *(dataclasses.replace(BASE, **{k: v}) for k, v in CHANGES.items())])
+def changed(name: str) -> RunConfig:
+    """`BASE` with one field changed; a strength needs a policy that it scales."""
+    needed = {"augmentation": "psg2025"} if name == "augmentation_strength" else {}
+    return dataclasses.replace(BASE, **needed, **{name: CHANGES[name]})
+
+
+@pytest.mark.parametrize("config", [BASE, PSG, *map(changed, CHANGES)])
 def test_round_trip_through_json(config: RunConfig) -> None:
     back = RunConfig.from_dict(json.loads(json.dumps(config.to_dict())))
     assert back == config and back.key == config.key
@@ -56,7 +65,7 @@ def test_round_trip_through_json(config: RunConfig) -> None:
 def test_every_field_but_the_labels_changes_the_key() -> None:
     fields = {field.name for field in dataclasses.fields(RunConfig)}
     assert fields == set(CHANGES) | {"report", "protocol"}, "a new field needs a line in CHANGES"
-    keys = [BASE.key, *(dataclasses.replace(BASE, **{name: value}).key for name, value in CHANGES.items())]
+    keys = [BASE.key, dataclasses.replace(BASE, augmentation="psg2025").key, *(changed(name).key for name in CHANGES)]
     assert len(set(keys)) == len(keys) and all(len(key) == 10 for key in keys)
     assert dataclasses.replace(BASE, report="psg2025", protocol="reported").key == BASE.key
 
@@ -66,6 +75,14 @@ def test_every_field_but_the_labels_changes_the_key() -> None:
 )
 def test_every_field_of_a_phase_changes_the_key(change: dict[str, Any]) -> None:
     assert dataclasses.replace(BASE, phases=(dataclasses.replace(BASE.phases[0], **change),)).key != BASE.key
+
+
+def test_a_cosine_may_end_above_zero_and_nothing_else_may() -> None:
+    keys = {dataclasses.replace(BASE, phases=(Phase(2, 1e-3, "cosine", final_rate=f),)).key for f in (0.0, 1e-4)}
+    assert len(keys) == 2
+    for schedule, rate in (("cosine", 2e-3), ("cosine", -1e-3), ("constant", 1e-4)):
+        with pytest.raises(ValueError, match="final_rate ends a cosine"):
+            Phase(2, 1e-3, schedule, final_rate=rate)
 
 
 def test_fields_at_their_default_do_not_enter_the_key(monkeypatch: pytest.MonkeyPatch) -> None:

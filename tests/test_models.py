@@ -8,9 +8,8 @@ import pandas as pd
 import pytest
 
 from fer_utils import models
-from fer_utils.models import transfer
 from fer_utils.models.attention import KINDS, attend
-from fer_utils.models.common import Layers, Settings, derived_seed, initializer
+from fer_utils.models.common import Layers, Settings
 
 COUNTS = {
     "cutm2024": (1_375_175, 1_375_175),
@@ -162,7 +161,7 @@ def test_common_options() -> None:
         ("tiny", {"size": 48.0}, "size must be an integer"),
         ("iitk2023_model1", {"size": 32}, "at least 36 pixels; got 32"),
         ("psg2025", {"attention": "self"}, "attention must be one of none, spatial, se, cbam; got 'self'"),
-        ("resnet_transfer", {"backbone": "vgg16"}, "backbone must be one of resnet50"),
+        ("resnet_transfer", {"backbone": "vgg19"}, "backbone must be one of resnet50, vgg16, efficientnetb0"),
     ],
 )
 def test_refusals(name: str, arguments: dict, message: str) -> None:
@@ -259,60 +258,3 @@ def test_attention_variants_of_psg2025_share_their_start(xception: keras.Model) 
             plain.get_layer(name).get_weights(), xception.get_layer(name).get_weights(), strict=True
         ):
             np.testing.assert_array_equal(a, b)
-
-
-# resnet_transfer
-
-
-@pytest.fixture(scope="module")
-def rgb() -> keras.Model:
-    """An RGB ResNet50 with random weights, biases and moving averages in place of ImageNet's."""
-    rng = np.random.default_rng(7)
-    network = keras.applications.ResNet50(include_top=False, weights=None, input_shape=(None, None, 3))
-    for weight in network.weights:
-        if weight.path.endswith(("bias", "moving_mean", "beta")):
-            weight.assign(rng.normal(0.0, 0.1, weight.shape))
-        if weight.path.endswith("moving_variance"):
-            weight.assign(rng.uniform(0.5, 2.0, weight.shape))
-    return network
-
-
-def features(model: keras.Model, images: np.ndarray, layer: str) -> np.ndarray:
-    return scores(keras.Model(model.input, model.get_layer(layer).output), images)
-
-
-def test_grey_network_equals_the_rgb_network(rgb: keras.Model, faces: np.ndarray, tmp_path: Path) -> None:
-    path = tmp_path / "notop.h5"  # the old format, as Keras offers ImageNet's weights
-    rgb.save(path)
-    model = models.build("resnet_transfer", weights=path, seed=1)
-    check_shape(model, "resnet_transfer", 48, 7)
-    assert model.count_params() == 23_587_712 - 7 * 7 * 64 + 2048 * 7 + 7
-    three = keras.applications.resnet50.preprocess_input(np.repeat(faces * 255.0, 3, axis=-1))
-    for layer in ("conv1_conv", "conv5_block3_out"):
-        ours, theirs = features(model, faces, layer), features(rgb, three, layer)
-        assert np.abs(ours - theirs).max() < 1e-4 * np.abs(theirs).max(), layer
-    check_round_trip(model, faces, tmp_path)
-
-
-def test_random_start_follows_from_the_seed_and_weights_must_fit(tmp_path: Path) -> None:
-    model = models.build("resnet_transfer", size=32, seed=2, batch_norm_momentum=0.9)
-    for layer in model.layers:
-        if isinstance(layer, (keras.layers.Conv2D, keras.layers.Dense)):
-            start = initializer("he_normal", derived_seed(2, layer.name))(layer.kernel.shape)
-            np.testing.assert_array_equal(layer.get_weights()[0], keras.ops.convert_to_numpy(start))
-    assert model.get_layer("conv1_bn").momentum == 0.9
-    with pytest.raises(ValueError, match=r"there is none at .*nowhere.h5.*Download https"):
-        models.build("resnet_transfer", weights=tmp_path / "nowhere.h5")
-    models.build("tiny").save_weights(tmp_path / "tiny.weights.h5")
-    with pytest.raises(ValueError, match=r"tiny.weights.h5 does not fit"):
-        models.build("resnet_transfer", weights=tmp_path / "tiny.weights.h5")
-
-
-def test_imagenet_without_network_says_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
-    def fail(*_: object, **__: object) -> str:
-        raise Exception("URL fetch failure")
-
-    monkeypatch.setattr(keras.utils, "get_file", fail)
-    advice = rf"Download https.*{transfer.WEIGHTS_FILE} and put it into .*models"
-    with pytest.raises(RuntimeError, match=advice):
-        models.build("resnet_transfer", weights="imagenet")

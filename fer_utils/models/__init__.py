@@ -29,10 +29,13 @@ _OURS = {"batch_norm_momentum": 0.9, "initializer": "he_normal"}
 _FAMILIES: Mapping[str, _Family] = {
     "cutm2024": _Family(plain.cutm2024, {"dropout": 0.4}, least_size=20),
     "iitk2023_model1": _Family(plain.iitk2023_model1, _IITK2023, least_size=36),
-    "iitk2023_model2": _Family(plain.iitk2023_model2, _IITK2023, least_size=18),
+    "iitk2023_model2": _Family(plain.iitk2023_model2, _IITK2023, {"width": 1.0, "depth": 4}, least_size=18),
     "colab2023": _Family(plain.colab2023, {"dropout": 0.25}),
     "psg2025": _Family(
-        xception.psg2025, {"dropout": 0.5, "head_l2": 0.01}, {"attention": "spatial"}, any_size=True
+        xception.psg2025,
+        {"dropout": 0.5, "head_l2": 0.01},
+        {"attention": "spatial", "width": 1.0, "depth": 8},
+        any_size=True,
     ),
     "resnet_transfer": _Family(
         transfer.resnet_transfer,
@@ -42,7 +45,7 @@ _FAMILIES: Mapping[str, _Family] = {
         any_size=True,
     ),
     "compact": _Family(compact.compact, {"dropout": 0.3, **_OURS}, any_size=True),
-    "tiny": _Family(compact.tiny, {"dropout": 0.2, **_OURS}),
+    "tiny": _Family(compact.tiny, {"dropout": 0.2, **_OURS}, {"width": 1.0}),
 }
 
 
@@ -75,8 +78,10 @@ def build(name: str, n_classes: int = 7, size: int | None = 48, **options: Any) 
         size: Height and width in pixels; None (any) where the network ends in global pooling.
         **options: For every network `dropout`, `initializer` (key of `INITIALIZERS`), `head_l2`,
             `batch_norm_momentum` and `seed`; None stands for the network's own value, see `options(name)`.
-            For psg2025 also `attention` ("spatial", "none", "se", "cbam"), for resnet_transfer `weights`
-            (None, "imagenet", or a path) and `backbone` ("resnet50").
+            For iitk2023_model2, psg2025 and tiny also `width`, a factor of all channels, and for the first two
+            `depth`, their number of (middle) blocks. For psg2025 also `attention` ("spatial", "none", "se",
+            "cbam"), for resnet_transfer `weights` (None, "imagenet", or a path) and `backbone` ("resnet50",
+            "vgg16", "efficientnetb0").
 
     Raises:
         ValueError: For an unknown name, option or value; says which there are.

@@ -79,6 +79,24 @@ def require_choice(name: str, value: object, allowed: Mapping[str, Any] | tuple[
         raise ValueError(f"{name} must be one of {', '.join(allowed)}; got {value!r}. Choose one of these.")
 
 
+def require_depth(depth: object, least: int, most: int) -> None:
+    """Raises ValueError unless `depth`, a number of blocks, is an integer from `least` to `most`."""
+    if isinstance(depth, bool) or not isinstance(depth, (int, np.integer)) or not least <= depth <= most:
+        raise ValueError(f"depth must be an integer from {least} to {most}; got {depth!r}. Pass such a number.")
+
+
+def scaled(channels: int, width: float) -> int:
+    """`channels` times `width`, rounded, at least 1; a width of 1 leaves it as it is.
+
+    Raises:
+        ValueError: If `width` is not in (0, 4].
+    """
+    _require_number("width", width, below=4.0 + 1e-9)
+    if not width:
+        raise ValueError(f"width must be above 0; got {width!r}. 1 is the network as its report describes it.")
+    return max(1, round(channels * width))
+
+
 def derived_seed(seed: int, name: str) -> int:
     """Seed of one layer: a pure function of the network's seed and the layer's name, in [0, 2**31).
 

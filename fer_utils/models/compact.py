@@ -2,7 +2,7 @@
 
 import keras
 
-from fer_utils.models.common import Layers, Settings
+from fer_utils.models.common import Layers, Settings, scaled
 
 STAGES: tuple[tuple[int, int], ...] = ((48, 1), (96, 2), (192, 1), (320, 1))
 """Channels and residual blocks."""
@@ -47,16 +47,17 @@ def _residual(make: Layers, x: keras.KerasTensor, filters: int, name: str) -> ke
     return make.relu(y, f"{name}_relu2")
 
 
-def tiny(settings: Settings) -> keras.Model:
+def tiny(settings: Settings, width: float = 1.0) -> keras.Model:
     """Three convolutions of 16, 32 and 64 filters, each normalised and pooled, and a head on 6 x 6 x 64.
 
     About 40 thousand parameters and 5.7 M multiply-adds at 48 pixels: seconds of training. The head sees
-    places (Flatten rather than global pooling), because faces are aligned and a few steps must do.
+    places (Flatten rather than global pooling), because faces are aligned and a few steps must do. `width` is a
+    factor of the filters.
     """
     make = Layers(settings)
     x = image = make.image()
     for number, filters in enumerate((16, 32, 64), start=1):
-        x = make.conv(x, filters, 3, f"block{number}_conv1", bias=False)
+        x = make.conv(x, scaled(filters, width), 3, f"block{number}_conv1", bias=False)
         x = keras.layers.MaxPooling2D(2, name=f"block{number}_pool")(x)
         x = make.relu(make.norm(x, f"block{number}_norm1"), f"block{number}_relu1")
     x = make.dropout(keras.layers.Flatten(name="flatten")(x), "dropout")

@@ -6,7 +6,7 @@ convolution or dense layer and comes before the batch normalisation. The last la
 
 import keras
 
-from fer_utils.models.common import Layers, Settings
+from fer_utils.models.common import Layers, Settings, require_depth, scaled
 
 Convolution = tuple[int, int, str]  # filters, kernel, padding
 
@@ -59,22 +59,39 @@ def iitk2023_model1(settings: Settings) -> keras.Model:
     return make.model(image, _dense(make, x, 1024, "dense1"))
 
 
-def _five_convolutions(settings: Settings, first_padding: str) -> keras.Model:
+def _five_convolutions(settings: Settings, first_padding: str, width: float = 1.0, depth: int = 4) -> keras.Model:
     """The network that iitk2023 Model 2 and colab2023 share up to the padding of the first convolution."""
     make = Layers(settings)
     image = make.image()
-    x = _block(make, image, "block1", (32, 3, first_padding), (64, 3, "same"), norm="last")
-    x = _block(make, x, "block2", (128, 5, "same"), norm="last")
-    x = _block(make, x, "block3", (512, 3, "same"), norm="last")
-    x = _block(make, x, "block4", (512, 3, "same"), norm="last")
+    first, second, third, wide, dense1, dense2 = (scaled(n, width) for n in (32, 64, 128, 512, 256, 512))
+    x = _block(make, image, "block1", (first, 3, first_padding), (second, 3, "same"), norm="last")
+    x = _block(make, x, "block2", (third, 5, "same"), norm="last")
+    for number in range(3, depth + 1):
+        x = _block(make, x, f"block{number}", (wide, 3, "same"), norm="last")
     x = keras.layers.Flatten(name="flatten")(x)
-    x = _dense(make, x, 256, "dense1")
-    return make.model(image, _dense(make, x, 512, "dense2"))
+    x = _dense(make, x, dense1, "dense1")
+    return make.model(image, _dense(make, x, dense2, "dense2"))
 
 
-def iitk2023_model2(settings: Settings) -> keras.Model:
-    """Model 2 of `iitk2023` (Table 4.2): 3,841,543 parameters at 48 pixels and 7 classes (3.8 M claimed)."""
-    return _five_convolutions(settings, "valid")
+def iitk2023_model2(settings: Settings, width: float = 1.0, depth: int = 4) -> keras.Model:
+    """Model 2 of `iitk2023` (Table 4.2): 3,841,543 parameters at 48 pixels and 7 classes (3.8 M claimed).
+
+    Args:
+        settings: Common settings.
+        width: Factor of all channels and dense units, in (0, 4]; the report's is 1.
+        depth: Blocks, each of which halves height and width, in 2..5; the report's is 4. All from the third on
+            have 512 channels.
+
+    Raises:
+        ValueError: For a width or depth out of range, or blocks that leave no pixel.
+    """
+    require_depth(depth, 2, 5)
+    if settings.size - 2 < 2**depth:
+        raise ValueError(
+            f"{depth} blocks halve the image {depth} times and need at least {2**depth + 2} pixels; "
+            f"got {settings.size}. Pass larger images or a smaller depth."
+        )
+    return _five_convolutions(settings, "valid", width, depth)
 
 
 def colab2023(settings: Settings) -> keras.Model:

@@ -3,10 +3,10 @@
 import keras
 
 from fer_utils.models.attention import attend
-from fer_utils.models.common import Layers, Settings
+from fer_utils.models.common import Layers, Settings, require_depth, scaled
 
 
-def psg2025(settings: Settings, attention: str = "spatial") -> keras.Model:
+def psg2025(settings: Settings, attention: str = "spatial", width: float = 1.0, depth: int = 8) -> keras.Model:
     """The Xception of `psg2025`: 20,894,696 parameters with spatial attention and 7 classes.
 
     Entry flow (stem, then 128, 256, 728 channels), eight residual middle blocks with dropout 0.5,
@@ -17,26 +17,32 @@ def psg2025(settings: Settings, attention: str = "spatial") -> keras.Model:
     Args:
         settings: Common settings.
         attention: One of `attention.KINDS`; the report's is "spatial".
+        width: Factor of all channels, in (0, 4]; the report's is 1.
+        depth: Middle blocks, in 0..16; the report's is 8.
+
+    Raises:
+        ValueError: For a width or depth out of range.
     """
+    require_depth(depth, 0, 16)
     make = Layers(settings)
     image = make.image()
-    x = _stem(make, image)
+    x = _stem(make, image, width)
     for number, filters in enumerate((128, 256, 728), start=1):
-        x = _reduce(make, x, (filters, filters), f"entry{number}")
-    for number in range(1, 9):
+        x = _reduce(make, x, (scaled(filters, width),) * 2, f"entry{number}")
+    for number in range(1, depth + 1):
         x = _middle(make, x, f"middle{number}")
     x = attend(make, x, attention)
-    x = _reduce(make, x, (728, 1024), "exit1")
-    for number, filters in enumerate((1536, 2048), start=1):
+    x = _reduce(make, x, (scaled(728, width), scaled(1024, width)), "exit1")
+    for number, filters in enumerate((scaled(1536, width), scaled(2048, width)), start=1):
         x = make.separable(x, filters, f"exit2_conv{number}")
         x = make.relu(make.norm(x, f"exit2_norm{number}"), f"exit2_relu{number}")
     return make.model(image, keras.layers.GlobalAveragePooling2D(name="pool")(x))
 
 
-def _stem(make: Layers, x: keras.KerasTensor) -> keras.KerasTensor:
-    """Two convolutions, the first with stride 2: (b, s, s, 1) to (b, s/2, s/2, 64)."""
+def _stem(make: Layers, x: keras.KerasTensor, width: float) -> keras.KerasTensor:
+    """Two convolutions, the first with stride 2: (b, s, s, 1) to (b, s/2, s/2, 64 times width)."""
     for number, (filters, strides) in enumerate(((32, 2), (64, 1)), start=1):
-        x = make.conv(x, filters, 3, f"stem_conv{number}", strides=strides)
+        x = make.conv(x, scaled(filters, width), 3, f"stem_conv{number}", strides=strides)
         x = make.relu(make.norm(x, f"stem_norm{number}"), f"stem_relu{number}")
     return x
 
@@ -57,8 +63,8 @@ def _reduce(make: Layers, x: keras.KerasTensor, filters: tuple[int, int], name: 
 
 
 def _middle(make: Layers, x: keras.KerasTensor, name: str) -> keras.KerasTensor:
-    """Three units of 728 and dropout, plus the input."""
+    """Three units with as many channels as the input and dropout, plus the input."""
     y = x
     for number in range(1, 4):
-        y = _unit(make, y, 728, name, number)
+        y = _unit(make, y, x.shape[-1], name, number)
     return keras.layers.Add(name=f"{name}_add")([make.dropout(y, f"{name}_dropout"), x])
