@@ -161,7 +161,7 @@ def configs(
     if protocol == "reported":
         splits, base = [_reported_split(row, dataset)], replace(base, monitor=row.monitor, keep=_reported_keep(row))
     else:
-        splits = _sound_splits(dataset, n_folds)
+        splits = sound_splits(dataset, n_folds)
     base = replace(base, **changes)
     return [replace(base, split=split, seed=seed) for seed in seeds for split in splits]
 
@@ -199,7 +199,7 @@ def serves(config: RunConfig, protocol: str) -> bool:
         return False
     if protocol == "reported":
         return (config.split, config.monitor, config.keep) == (row.split, row.monitor, _reported_keep(row))
-    sound = _sound_splits(config.dataset, config.split.n_folds)
+    sound = sound_splits(config.dataset, config.split.n_folds)
     return config.split in sound and config.monitor == "validation"
 
 
@@ -222,7 +222,8 @@ def _reported_split(row: Recipe, dataset: str) -> SplitSpec:
     return row.split
 
 
-def _sound_splits(dataset: str, n_folds: int) -> list[SplitSpec]:
+def sound_splits(dataset: str, n_folds: int = 10) -> list[SplitSpec]:
+    """The sound protocol's splits: subject-grouped folds of CK+48, the published parts of everything else."""
     if dataset != "ckplus":
         return [SplitSpec("usage")]
     return SplitSpec("kfold", groups="subjects", n_folds=n_folds, validation_size=INNER_VALIDATION).folds()
