@@ -7,8 +7,9 @@ so that a random split of images flatters a model in the same way as it does on 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -48,6 +49,7 @@ class Controls:
 
     Attributes:
         variation: spread of looks between subjects; 0 gives everybody the same face, 1 the full ranges.
+        skin: range of the skin's grey level, 0 black to 255 white.
         glasses, beard: fraction of subjects with them.
         expressiveness: range of a subject's own apex intensity.
         onset: intensity of a sequence's first frame, as a fraction of its apex.
@@ -61,6 +63,7 @@ class Controls:
     """
 
     variation: float = 1.0
+    skin: tuple[float, float] = _RESTING["skin"]
     glasses: float = 0.2
     beard: float = 0.15
     expressiveness: tuple[float, float] = (0.65, 1.0)
@@ -81,7 +84,7 @@ class Controls:
 
 def faces(
     n_subjects: int = 40, n_frames: int = 3, seed: int = 0, contempt: bool = False,
-    label_noise: float = 0.0, controls: Controls | None = None,
+    label_noise: float = 0.0, controls: Controls | Mapping[str, Any] | None = None,
 ) -> FaceDataset:  # fmt: skip
     """Draws a data set of n_subjects x 7 (8 with contempt) x n_frames faces.
 
@@ -91,7 +94,8 @@ def faces(
         seed: 0 or more; the same seed gives the same pixels.
         contempt: adds class 7, one-sided.
         label_noise: fraction of images, [0, 1), that get the label of another class.
-        controls: how much faces and recordings differ, default `Controls()`.
+        controls: how much faces and recordings differ, default `Controls()`; or some of its fields by name. Two
+            sets that differ in one control show the same people, expressions and noise but for that one.
 
     Returns:
         `FaceDataset` named "synthetic" with FER2013's codes, subjects "synthetic-000", sequences
@@ -106,7 +110,7 @@ def faces(
 
 def faces_with_attributes(
     n_subjects: int = 40, n_frames: int = 3, seed: int = 0, contempt: bool = False,
-    label_noise: float = 0.0, controls: Controls | None = None,
+    label_noise: float = 0.0, controls: Controls | Mapping[str, Any] | None = None,
 ) -> tuple[FaceDataset, pd.DataFrame]:  # fmt: skip
     """`faces` and, row by row, what was drawn: for showing where a model fails, and for whom.
 
@@ -115,7 +119,7 @@ def faces_with_attributes(
     every action unit that occurs (`AU1` ..., one-sided `R12` and `R14` with contempt).
     """
     _check(n_subjects, n_frames, seed, label_noise)
-    controls = controls or Controls()
+    controls = Controls(**controls) if isinstance(controls, Mapping) else controls or Controls()
     names = (*EXPRESSIONS, "contempt") if contempt else EXPRESSIONS
     images, rows = [], []
     for subject in range(n_subjects):
@@ -136,7 +140,7 @@ def identity(rng: np.random.Generator, controls: Controls) -> Identity:
     """Draws one person."""
     measures = {
         name: (low + high) / 2 + controls.variation * rng.uniform(-0.5, 0.5) * (high - low)
-        for name, (low, high) in _RESTING.items()
+        for name, (low, high) in (_RESTING | {"skin": controls.skin}).items()
     }
     style, fullness = int(rng.integers(5)), rng.uniform(0.3, 0.9)
     glasses, bearded = rng.random(2) < [controls.glasses, controls.beard]

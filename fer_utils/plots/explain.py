@@ -1,0 +1,121 @@
+"""Figures of explanations: class means of maps, and what is left of maps when weights are shuffled."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from matplotlib.figure import Figure
+
+from fer_utils import stats
+from fer_utils.plots import style
+from fer_utils.plots.gallery import grid
+
+_BLANK = 0.5  # grey on which maps lie where no mean face may be shown
+
+
+@style.styled
+def class_maps(
+    maps: Mapping[str, np.ndarray],
+    class_names: Sequence[str],
+    counts: Sequence[int] | None = None,
+    *,
+    means: np.ndarray | None = None,
+    title: str = "Mean map of each class",
+    caption: str = "",
+    profile: str | None = None,
+) -> Figure:
+    """Mean maps of each class laid over its mean face: one row per kind of map, one column per class.
+
+    Class means show nobody, so they may be published wherever the mean faces may.
+
+    Args:
+        maps: kind -> float (k, h, w), `fer_utils.explain.class_means` or other class means; each row is stretched
+            over its own range, from 0 where it has negative places. A class of NaN is drawn as an outline.
+        class_names, counts: k names, and k numbers of images where they are known.
+        means: mean faces float (k, s, s) in 0..255 as `fer_utils.describe.class_means` gives them, NaN where they are
+            withheld; maps of such classes, and all if None, lie on plain grey.
+        title, caption, profile: see `fer_utils.plots`.
+
+    Raises:
+        ValueError: maps that do not fit the classes, or nothing but NaN.
+    """
+    k = len(class_names)
+    rows, finite = _checked_maps(maps, k)
+    faces = np.full((k, 48, 48), np.nan) if means is None else np.asarray(means, float) / 255
+    faces = np.where(np.isfinite(faces), faces, _BLANK)
+    ends = {kind: (max(0.0, values[finite[kind]].min()), values[finite[kind]].max()) for kind, values in rows.items()}
+    overlays = [
+        _stretched(one, *ends[kind]) if known else None
+        for kind, values in rows.items()
+        for one, known in zip(values, finite[kind], strict=True)
+    ]
+    names = [*class_names]
+    if counts is not None:
+        names = [f"{name}\nn = {n:,}" for name, n in zip(class_names, counts, strict=True)]
+    figure = grid(
+        [*faces] * len(rows), np.concatenate(list(finite.values())), titles=names + [""] * (k * (len(rows) - 1)),
+        columns=k, title_colours=style.colours(class_names) * len(rows), row_titles=list(rows), overlays=overlays,
+    )  # fmt: skip
+    scale = "; ".join(f"{kind} {low:.2f} to {high:.2f}" for kind, (low, high) in ends.items())
+    return style.finish(figure, title, f"Dark to bright: {scale}. {caption}".strip(), profile)
+
+
+@style.styled
+def cascade(
+    layers: Sequence[str],
+    correlations: Mapping[str, np.ndarray],
+    *,
+    title: str = "What is left of the maps when layers are shuffled",
+    caption: str = "",
+    profile: str | None = None,
+) -> Figure:
+    """Rank correlation of maps with those of the trained network, as more layers are shuffled from the head down.
+
+    Args:
+        layers: m names, in the order in which they are shuffled.
+        correlations: kind of map -> float (m, n) of n images, NaN where undefined.
+        title, caption, profile: see `fer_utils.plots`.
+    """
+    figure = style.new_figure(7.2, 3.2)
+    ax, places, undefined = figure.add_subplot(), np.arange(1, len(layers) + 1), []
+    for (kind, values), colour in zip(correlations.items(), (style.BLUE, style.VERMILLION, style.GREEN), strict=False):
+        values = np.asarray(values, float)
+        ends = [_interval(row[np.isfinite(row)]) for row in values]
+        ax.plot([0, *places], [1, *(mean for mean, _, _ in ends)], "o-", color=colour, label=kind, ms=4)
+        ax.fill_between(places, [e[1] for e in ends], [e[2] for e in ends], color=colour, alpha=0.2, lw=0)
+        undefined.append(f"{kind}: {np.isnan(values).mean():.0%}")
+    ax.axhline(0, color="#9A9A9A", lw=0.9, ls="--")
+    ax.set_xticks([0, *places], ["trained", *layers], rotation=35, ha="right", rotation_mode="anchor")
+    ax.set(ylabel="Rank correlation", xlabel="Shuffled from the head down to", ylim=(min(-0.3, ax.get_ylim()[0]), 1.05))
+    if len(correlations) > 1:
+        ax.legend()
+    n = len(next(iter(correlations.values()))[0])
+    text = f"{style.count(n)}. Mean over images with 95 % interval (bootstrap over images). "
+    text += f"Undefined, because the map is the same everywhere: {', '.join(undefined)}. {caption}"
+    return style.finish(figure, title, text.strip(), profile)
+
+
+def _checked_maps(maps: Mapping[str, np.ndarray], k: int) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
+    """Each kind's maps float (k, h, w), and bool (k,) which of them are known; ValueError for anything else."""
+    rows = {kind: np.asarray(values, float) for kind, values in maps.items()}
+    if not rows or any(len(values) != k or values.ndim != 3 for values in rows.values()):
+        shapes = {kind: values.shape for kind, values in rows.items()}
+        raise ValueError(f"class_maps() needs maps (k, h, w) for {k} classes; got {shapes}. Pass class means.")
+    finite = {kind: np.isfinite(values).all(axis=(1, 2)) for kind, values in rows.items()}
+    if not all(known.any() for known in finite.values()):
+        raise ValueError("class_maps() needs one class with a map in each row; got NaN alone. Check the labels.")
+    return rows, finite
+
+
+def _stretched(one: np.ndarray, low: float, high: float) -> np.ndarray:
+    return np.clip((one - low) / max(high - low, 1e-12), 0, 1)
+
+
+def _interval(values: np.ndarray) -> tuple[float, float, float]:
+    """Mean and ends; NaN without values, no width for one."""
+    if len(values) < 2:
+        mean = float(values[0]) if len(values) else np.nan
+        return mean, mean, mean
+    found = stats.bootstrap_interval(values, n_resamples=1000)
+    return found.estimate, found.low, found.high
