@@ -29,12 +29,19 @@ $(VENV)/ready $(VENV)/ready-gpu: $(LOCK) pyproject.toml
 DATA := fer_utils/paths.py fer_utils/records.py fer_utils/storage.py fer_utils/config.py fer_utils/metrics.py fer_utils/stats.py \
   fer_utils/backend.py fer_utils/execute.py $(wildcard fer_utils/data/*.py fer_utils/plots/*.py)
 TRAINING := $(DATA) $(addprefix fer_utils/,assembly.py augment.py checkpoint.py losses.py protocols.py reported.py scoring.py \
-  study.py training.py) $(wildcard fer_utils/models/*.py)
+  study.py training.py weights.py) $(wildcard fer_utils/models/*.py)
 NEEDS_01 := $(DATA) fer_utils/describe.py fer_utils/votes.py
 NEEDS_02 := $(TRAINING)
 NEEDS_03 := $(TRAINING)
 NEEDS_04 := $(TRAINING)
 NEEDS_05 := $(TRAINING)
+NEEDS_06 := $(TRAINING) $(addprefix fer_utils/,tuning.py spaces.py oracles.py)
+NEEDS_07 := $(TRAINING) $(addprefix fer_utils/,across.py features.py)
+NEEDS_08 := $(TRAINING) $(addprefix fer_utils/,contradictions.py describe.py granularity.py pricelist.py shortcuts.py simulations.py \
+  tallies.py verdicts.py)
+NEEDS_09 := $(TRAINING) $(addprefix fer_utils/,bias.py calibration.py describe.py errors.py explain.py inspection.py robustness.py \
+  votes.py)
+NEEDS_11 := $(TRAINING) fer_utils/calibration.py fer_utils/weights.py $(wildcard $(addprefix fer_utils/live/,*.py models/* pictures/* web/*))
 
 SOURCES := $(sort $(wildcard notebooks/[0-9][0-9]_*.ipynb))
 EXECUTED := $(SOURCES:notebooks/%=$(REPORTS)/$(PROFILE)/%)
@@ -48,7 +55,7 @@ $(EXECUTED): $(REPORTS)/$(PROFILE)/%.ipynb: notebooks/%.ipynb notebooks/profiles
 	  rm -f $$log; echo "$(PROFILE): $* done in $$((SECONDS - start)) s"
 
 print-%: ; @echo '$($*)'
-.PHONY: help reproduce test data tables lab lint lock clean
+.PHONY: help reproduce test browser-test webcam bench data tables lab lint lock clean
 help:  ## show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## */  make \1|/' | column -t -s '|'
 	@echo "  PROFILE=quick (default), cpu or full;  GPU=1 for TensorFlow's CUDA build;  PY=python to use your own environment"
@@ -59,8 +66,14 @@ reproduce: $(EXECUTED)  ## run the study: every notebook under PROFILE, executed
 test: $(READY)  ## run the tests
 	$(PY) -m pytest -n auto --dist loadfile
 
+browser-test: $(READY)  ## run the live demo in a real JupyterLab and Chromium with a camera that is a file
+	$(PY) -m pytest -n 0 -m browser tests/browser
+
 lint: $(READY)  ## check the code and the notebooks
 	$(PY) -m ruff check .
+
+bench: $(READY)  ## time the live demo on two cores, and the shipped network as float32, float16 and int8
+	$(PY) -m fer_utils.live.bench
 
 data: $(READY)  ## say which datasets are here, check their counts, and how to get the others (FETCH=fer2013 or ckplus)
 	$(PY) -m fer_utils data $(if $(FETCH),--fetch $(FETCH))
@@ -71,9 +84,12 @@ tables: $(READY)  ## write the results tables of README.md and reports/README.md
 lab: $(READY)  ## open the notebooks in JupyterLab, on this machine only
 	TQDM_DISABLE=0 MPLBACKEND= $(PY) -m jupyterlab --ip=127.0.0.1 --notebook-dir=. --LabApp.default_url=/lab/tree/notebooks
 
+webcam: $(READY)  ## predicted expressions in a window, from the camera (CAMERA=0) or a file (VIDEO=path)
+	$(PY) -m fer_utils.live.desktop $(if $(VIDEO),--video $(VIDEO),--camera $(or $(CAMERA),0))
+
 lock:  ## resolve pyproject.toml anew into the lock files (needs uv)
-	uv pip compile pyproject.toml --extra tensorflow --extra jax --extra notebooks --extra test $(UV_LOCK) -o requirements.lock
-	uv pip compile pyproject.toml --extra gpu --extra notebooks --extra test $(UV_LOCK) -o requirements-gpu.lock
+	uv pip compile pyproject.toml --extra tensorflow --extra jax --extra live --extra notebooks --extra test $(UV_LOCK) -o requirements.lock
+	uv pip compile pyproject.toml --extra gpu --extra live --extra notebooks --extra test $(UV_LOCK) -o requirements-gpu.lock
 UV_LOCK := --universal --python-version 3.11 --generate-hashes --no-emit-index-url --quiet --custom-compile-command "make lock"
 
 clean:  ## remove what the quick profile and the tools have made; records, data and .venv stay

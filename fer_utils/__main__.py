@@ -18,8 +18,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     _add_data(commands)
     _add_runs(commands)
     _add_rerun(commands)
+    _add_tune(commands)
     _add_execute(commands)
     _add_tables(commands)
+    _add_predict(commands)
+    _add_export(commands)
     options = parser.parse_args(arguments)
     try:
         return options.command(options)
@@ -51,6 +54,21 @@ def _add_rerun(commands: argparse._SubParsersAction) -> None:
     parser.set_defaults(command=_rerun)
 
 
+def _add_tune(commands: argparse._SubParsersAction) -> None:
+    parser = commands.add_parser("tune", help="search hyper-parameters, or go on with a search that was killed")
+    parser.add_argument("model", help="iitk2023_model2, psg2025 or tiny")
+    parser.add_argument("dataset", help="fer2013, ckplus or synthetic")
+    parser.add_argument("--method", default="hyperband", help="hyperband (default), bayesian or random")
+    parser.add_argument("--epochs", type=int, default=10, help="of the longest trial (default: 10)")
+    parser.add_argument("--factor", type=int, default=3, help="of Hyperband: one in so many goes on (default: 3)")
+    parser.add_argument("--trials", type=int, help="of a bayesian or random search (default: at Hyperband's cost)")
+    parser.add_argument("--folds", type=int, default=10, help="folds of CK+48, the first of which is used")
+    parser.add_argument("--momentum", type=float, default=0.9, help="batch_norm_momentum of the network (default: 0.9)")
+    parser.add_argument("--subjects", type=int, help="number of synthetic people")
+    parser.add_argument("--root", type=Path, help="where the dataset lies")
+    parser.set_defaults(command=_tune)
+
+
 def _add_execute(commands: argparse._SubParsersAction) -> None:
     parser = commands.add_parser("execute", help="execute a notebook under a profile")
     parser.add_argument("notebook", type=Path)
@@ -60,8 +78,27 @@ def _add_execute(commands: argparse._SubParsersAction) -> None:
 
 
 def _add_tables(commands: argparse._SubParsersAction) -> None:
-    parser = commands.add_parser("tables", help="write the results tables of README.md and reports/README.md")
+    parser = commands.add_parser("tables", help="write the tables of README.md and reports/README.md")
     parser.set_defaults(command=_tables)
+
+
+def _add_predict(commands: argparse._SubParsersAction) -> None:
+    parser = commands.add_parser("predict", help="predicted expressions in images, folders, videos")
+    parser.add_argument("paths", nargs="+", type=Path, metavar="PATH", help="image, video (sound is lost) or folder")
+    parser.add_argument("--out", type=Path, default=Path("predictions"), help="folder for copies and predictions.csv")
+    parser.add_argument("--model", help="an exported .onnx file or a run's id (default: the one that ships)")
+    parser.add_argument("--detector", default="haar", help="haar (default), or the path of a YuNet .onnx file")
+    parser.add_argument("--overwrite", action="store_true", help="replace files of an earlier call in --out")
+    parser.set_defaults(command=_predict)
+
+
+def _add_export(commands: argparse._SubParsersAction) -> None:
+    parser = commands.add_parser("export", help="write a finished run's network as one ONNX file for the live demo")
+    parser.add_argument("id", help="a run's id, as `runs` lists it; or synthetic: train the one on drawn faces")
+    parser.add_argument("--out", type=Path, help="the file (default: the one that ships with the package)")
+    parser.add_argument("--kept", help="which kept epoch (default: the run's first)")
+    parser.add_argument("--float32", action="store_true", help="store weights as float32 instead of float16")
+    parser.set_defaults(command=_export)
 
 
 def _data(options: argparse.Namespace) -> int:
@@ -108,6 +145,20 @@ def _rerun(options: argparse.Namespace) -> int:
     return 0
 
 
+def _tune(options: argparse.Namespace) -> int:
+    from fer_utils import tuning
+
+    plan = tuning.plan(
+        options.model, options.dataset, options.method, max_epochs=options.epochs, trials=options.trials,
+        factor=options.factor, n_folds=options.folds, model_options={"batch_norm_momentum": options.momentum},
+        dataset_options={"n_subjects": options.subjects} if options.subjects else {},
+    )  # fmt: skip
+    if found := tuning.search(plan, root=options.root):
+        print(tuning.trials(found).drop(columns=["run", "parent"]).to_string(index=False))
+        print(f"{found.path}")
+    return 0
+
+
 def _execute(options: argparse.Namespace) -> int:
     from fer_utils.execute import execute
 
@@ -116,12 +167,34 @@ def _execute(options: argparse.Namespace) -> int:
 
 
 def _tables(options: argparse.Namespace) -> int:
-    from fer_utils import records, tables
+    from fer_utils import tables
     from fer_utils.paths import project_root
 
-    found = records.find_all(project_root() / "reports/runs")
+    written = tables.blocks(project_root() / "reports/runs")
     for path in (project_root() / "README.md", project_root() / "reports/README.md"):
-        print(f"{path.relative_to(project_root())}: {'updated' if tables.update(path, found) else 'up to date'}")
+        print(f"{path.relative_to(project_root())}: {'updated' if tables.update(path, written) else 'up to date'}")
+    return 0
+
+
+def _predict(options: argparse.Namespace) -> int:
+    from fer_utils.live import EmotionRecognizer
+    from fer_utils.live.predict import predict
+
+    try:
+        recognizer = EmotionRecognizer(options.model, options.detector)
+    except ImportError as error:
+        raise ValueError(error) from error
+    return predict(options.paths, options.out, recognizer, options.overwrite)
+
+
+def _export(options: argparse.Namespace) -> int:
+    from fer_utils import training, weights
+    from fer_utils.live import export
+
+    synthetic = options.id == "synthetic"
+    record = training.run(export.synthetic_run()) if synthetic else weights.find(options.id)
+    path = export.export(record, options.out, options.kept, half=not options.float32)
+    print(f"{path}: {path.stat().st_size:,} bytes, {export.describe(record, options.kept)}")
     return 0
 
 

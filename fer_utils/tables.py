@@ -1,16 +1,19 @@
-"""The results tables of README.md and reports/README.md, written from records and never by hand."""
+"""The tables of README.md and reports/README.md, written from records and never by hand."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from fer_utils import reported, study
+import numpy as np
+
+from fer_utils import averaging, pricelist, reported, study
 from fer_utils.config import RunConfig
 from fer_utils.protocols import Recipe, recipe
-from fer_utils.records import Record, atomic
+from fer_utils.records import Record, atomic, find_all
+from fer_utils.shortcuts import PROTOCOL
 
-BEGIN, END = "<!-- results: written by `make tables` -->", "<!-- results end -->"
+BEGIN, END = "<!-- {}: written by `make tables` -->", "<!-- {} end -->"
 _HEADER = (
     "| system | data, protocol | budget | images scored | accuracy [95 % interval] | UAR | macro-F1 | reported | "
     "time, hardware |"
@@ -21,7 +24,7 @@ _SPLITS = {"usage": "Usage split", "merged": "7,178 merged", "random": "random i
 
 def markdown(records: Sequence[Record]) -> str:
     """The table, one row per question; says so when there is nothing yet."""
-    final = [record for record in records if record.config.score_test]
+    final = [r for r in records if r.config.score_test and r.config.protocol != PROTOCOL]  # notebook 08 has the others
     groups = sorted((g for g in study.together(final) if _complete(g)), key=_order)
     rows = [_row(group) for group in groups]
     if not rows:
@@ -52,13 +55,22 @@ def _row(group: Sequence[Record]) -> str:
         f"{_NAMES.get(config.dataset, config.dataset)}, {_protocol(config)}",
         _budget(group),
         f"{values['n']:,}",
-        f"**{100 * values['accuracy']:.1f}** [{100 * values['low']:.1f}, {100 * values['high']:.1f}]{spread}{chosen}",
+        f"**{100 * values['accuracy']:.1f}** [{100 * values['low']:.1f}, {100 * values['high']:.1f}]{spread}{chosen}"
+        + _flips(group),
         f"{100 * values['uar']:.1f}",
         f"{100 * values['macro_f1']:.1f}",
         f"{claim.percent:.2f}" if claim else "–",
         f"{60 * values['hours']:.0f} min, {values['device']}",
     ]
     return "| " + " | ".join(cells) + " |"
+
+
+def _flips(group: Sequence[Record]) -> str:
+    """The mean over runs with mirror images averaged, where all of them were measured so."""
+    found = [averaging.on_record(record) for record in group]
+    if not all(found):
+        return ""
+    return f"; {100 * np.mean([m.values['test']['accuracy'] for m in found]):.1f} with mirror images averaged"
 
 
 def _protocol(config: RunConfig) -> str:
@@ -71,9 +83,18 @@ def _protocol(config: RunConfig) -> str:
 def _variant(config: RunConfig) -> str:
     """What differs from the report's own description."""
     settings = dict(config.model_options)
+    if config.class_weights != "none":
+        settings["class weights"] = config.class_weights
+    if config.sampling != "natural":
+        settings["sampling"] = config.sampling
+    if config.start_from:
+        settings["pre-trained on"] = _NAMES.get(name := config.start_from.split("-")[0], name)
+    if config.augmentation_rare:
+        settings["augmentation of rare classes"] = config.augmentation_rare
     if config.loss != "cross_entropy":
         settings["loss"] = config.loss.replace("_", "-")
-    if (row := _recipe(config)) and config.augmentation != row.augmentation:
+    row = _recipe(config)
+    if config.augmentation != (row.augmentation if row else "none"):
         settings["augmentation"] = config.augmentation
     return "".join(f"; {name.replace('_', ' ')} {value} (ours)" for name, value in settings.items())
 
@@ -96,24 +117,35 @@ def _budget(group: Sequence[Record]) -> str:
     return f"*reduced budget*: {ran} of {' + '.join(map(str, stated))} epochs"
 
 
-def update(path: Path, records: Sequence[Record]) -> bool:
-    """Replace the table between the markers of a Markdown file; returns whether the file changed.
+def blocks(store: Path) -> dict[str, str]:
+    """What `make tables` writes between the markers of a page, by the block's name: `results` and `prices`."""
+    return {
+        "results": markdown(find_all(store)),
+        "prices": pricelist.markdown(pricelist.on_record(store)),
+    }
+
+
+def update(path: Path, written: Mapping[str, str]) -> bool:
+    """Replace the blocks of a Markdown file; returns whether the file changed.
 
     Raises:
-        ValueError: the file lacks the markers.
+        ValueError: the file lacks the markers of a block.
     """
     text = path.read_text(encoding="utf-8")
-    new = replaced(text, markdown(records), path)
+    new = replaced(text, written, path)
     if new != text:
         with atomic(path, "w") as file:
             file.write(new)
     return new != text
 
 
-def replaced(text: str, table: str, path: Path) -> str:
-    """`text` with `table` between its markers."""
-    before, begin, rest = text.partition(BEGIN)
-    _, end, after = rest.partition(END)
-    if not begin or not end:
-        raise ValueError(f"The results table stands between {BEGIN!r} and {END!r}; {path} lacks them. Put them back.")
-    return f"{before}{BEGIN}\n{table}\n{END}{after}"
+def replaced(text: str, written: Mapping[str, str], path: Path) -> str:
+    """`text` with every block of `written` between its markers."""
+    for name, block in written.items():
+        opening, closing = BEGIN.format(name), END.format(name)
+        before, begin, rest = text.partition(opening)
+        _, end, after = rest.partition(closing)
+        if not begin or not end:
+            raise ValueError(f"The {name} stand between {opening!r} and {closing!r}; {path} lacks them. Put them back.")
+        text = f"{before}{begin}\n{block}\n{end}{after}"
+    return text

@@ -17,7 +17,8 @@ NOTEBOOKS = sorted((ROOT / "notebooks").glob("[0-9][0-9]_*.ipynb"))
 PROFILES = sorted((ROOT / "notebooks/profiles").glob("*.yaml"))
 DRAWS_PIXELS = ("imshow", "matshow", "figimage", "imsave", "pcolormesh")
 DRAWS_RESULTS = {"comparison", "learning_curves", "roc_curves", "confusion_matrix", "confusion_matrices"}
-TAKES_FACES = ("faces", "sample_grid", "predictions_grid", "augmentation_sheet", "mean_faces")
+DRAWS_RESULTS |= {"cascade", "reliability", "stress_curves"}
+TAKES_FACES = ("faces", "sample_grid", "predictions_grid", "augmentation_sheet", "mean_faces", "scenes")
 
 each_notebook = pytest.mark.parametrize("notebook", NOTEBOOKS, ids=lambda path: path.stem)
 

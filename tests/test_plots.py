@@ -4,6 +4,7 @@ import ast
 import inspect
 from itertools import pairwise
 from pathlib import Path
+from types import SimpleNamespace
 
 import cv2
 import matplotlib.pyplot as plt
@@ -13,7 +14,7 @@ import pytest
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 
 import fer_utils
-from fer_utils import metrics, plots, stats
+from fer_utils import calibration, metrics, plots, pricelist, shortcuts, stats
 from fer_utils.data.dataset import CKPLUS_EXPRESSIONS, EXPRESSIONS, FERPLUS_EXPRESSIONS
 from fer_utils.plots import style
 
@@ -204,15 +205,38 @@ def test_one_small_class_does_not_hide_the_others():
     assert not holds(figure, images[25])
 
 
+def test_whole_pictures_follow_the_same_rule():
+    frame, face = np.random.default_rng(0).integers(0, 256, (60, 80, 3), np.uint8), SimpleNamespace()
+    face.box, face.label, face.confidence = (10, 10, 30, 30), "happy", 0.5
+    for name, options, shown in (
+        ("public_domain", {}, 1),
+        ("synthetic", {}, 1),
+        ("fer2013", {}, 0),
+        ("camera", {}, 0),
+        ("camera", {"published": False}, 1),
+    ):
+        figure = plots.scenes([frame], [[face]], dataset_name=name, **options)
+        assert len(drawn(figure)) == shown
+        labels = [text.get_text() for ax in figure.axes for text in ax.texts]
+        assert labels == ["happy 50%"] * shown
+    (image,) = drawn(plots.scenes([frame], [[]], dataset_name="synthetic"))
+    np.testing.assert_array_equal(image, frame[..., ::-1])  # blue, green, red comes in
+
+
+def test_whole_pictures_need_a_list_of_faces_each():
+    with pytest.raises(ValueError, match="1 frames, 2 lists of faces"):
+        plots.scenes([np.zeros((4, 4), np.uint8)], [[], []], dataset_name="synthetic")
+
+
 def test_no_other_function_of_the_package_draws_pictures():
-    """Matplotlib's picture functions are called in one module only, which applies the rule."""
+    """Pictures are drawn in one module, which applies the rule; and on the user's own screen by the live window."""
     root = Path(fer_utils.__file__).parent
     users = set()
     for path in root.rglob("*.py"):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if isinstance(node, ast.Attribute) and node.attr in {"imshow", "matshow", "figimage", "imsave"}:
-                users.add(path.relative_to(root).as_posix())
-    assert users == {"plots/gallery.py"}
+                users.add((path.relative_to(root).as_posix(), ast.unparse(node)))
+    assert users == {("plots/gallery.py", "ax.imshow"), ("live/desktop.py", "cv2.imshow")}
 
 
 # ---------------------------------------------------------------- input of faces()
@@ -326,23 +350,36 @@ def every_figure(profile):
     )
     p, synthetic = {"profile": profile}, {"dataset_name": "synthetic", "profile": profile}
     versions = np.stack([images[:2]] * 2, axis=1)
+    trials = pd.DataFrame({"score": [0.2, 0.3], "width": [1, 2]}).assign(method="random", epochs=2, own_epochs=2, n=60)
+    space = {"width": {"kind": "choice", "values": [1, 2]}}
+    price = shortcuts.Price("A", "B − C", stats.wilson_interval(30, 60), (0.4, 0.6), "leak", "D")
     return {
         "augmentation_sheet": plots.augmentation_sheet(images[:2], versions, "none", **synthetic),
+        "cascade": plots.cascade(["head", "stem"], {"map": rng.normal(size=(2, 9))}, **p),
         "class_distribution": plots.class_distribution(labels, names, **p),
+        "class_maps": plots.class_maps({"map": rng.random((3, 6, 6))}, names, [20, 20, 20], **p),
         "comparison": plots.comparison(["A", "B"], ends, reported=[None, 0.6505], references={"x": 0.2}, **p),
         "confusion_matrices": plots.confusion_matrices({"A": counts, "B": counts}, names, **p),
         "confusion_matrix": plots.confusion_matrix(counts, names, **p),
         "correlation": plots.correlation(np.corrcoef(rng.normal(size=(3, 9))), names, **p),
+        "error_budget": plots.error_budget([pricelist.sample_size(0.5, 60)], **p),
         "faces": plots.faces(images[:3], **synthetic),
+        "forest": plots.forest({"data": [price]}, **p),
         "heatmap": plots.heatmap(pd.DataFrame({"a": [1.0, np.nan]}, ["x", "y"]), colour_title="Votes", **p),
         "learning_curves": plots.learning_curves(history, kept={"best": 9}, **p),
+        "marginal_effect": plots.marginal_effect(trials, "width", space, **p),
         "mean_faces": plots.mean_faces(images, labels, names, **synthetic),
+        "parallel_coordinates": plots.parallel_coordinates(trials, space, **p),
         "pixel_distribution": plots.pixel_distribution(images, **p),
         "pixel_distribution_by_class": plots.pixel_distribution_by_class(images, labels, EXPRESSIONS, **p),
         "predictions_grid": plots.predictions_grid(images[:3], labels[:3], [0, 0, 0], names, **synthetic),
+        "reliability": plots.reliability({"A": calibration.reliability(labels, metrics.softmax(logits))}, **p),
         "report_heatmap": plots.report_heatmap(metrics.report(labels, logits, names), **p),
         "roc_curves": plots.roc_curves(metrics.roc(labels, logits), names, n=60, **p),
         "sample_grid": plots.sample_grid(images, labels, names, rng, **synthetic),
+        "simulated": plots.simulated({"A": pd.DataFrame({"a": [0.1, 0.2]})}, references={"A": 15}, **p),
+        "search_progress": plots.search_progress({"random": trials}, **p),
+        "stress_curves": plots.stress_curves({"A": {"blur": [stats.wilson_interval(30, 60)] * 6}}, **p),
         "split_distribution": plots.split_distribution(labels, np.repeat(["train", "test"], 30), names, **p),
     }
 
@@ -370,6 +407,8 @@ def test_captions_carry_n_and_interval():
     for name in (
         "class_distribution",
         "confusion_matrix",
+        "reliability",
+        "stress_curves",
         "roc_curves",
         "report_heatmap",
         "pixel_distribution",

@@ -17,7 +17,10 @@ from packaging.requirements import Requirement
 
 ROOT = Path(__file__).resolve().parent.parent
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("[0-9][0-9]_*.ipynb"))
-LOCKS = {"requirements.lock": ("tensorflow", "jax", "notebooks", "test"), "requirements-gpu.lock": ("gpu", "notebooks")}
+LOCKS = {
+    "requirements.lock": ("tensorflow", "jax", "live", "notebooks", "test"),
+    "requirements-gpu.lock": ("gpu", "live", "notebooks"),
+}
 
 
 def make(*arguments: str) -> str:
@@ -125,8 +128,11 @@ def test_a_change_of_the_training_leaves_the_data_notebook_alone(rebuilt: Callab
     assert rebuilt("fer_utils/training.py") == {n.name[:2] for n in NOTEBOOKS} - {"01"}
 
 
-def test_a_change_of_the_live_demo_executes_its_notebook_alone(rebuilt: Callable[[str], set[str]]) -> None:
-    assert rebuilt("fer_utils/live/recognizer.py") == {n.name[:2] for n in NOTEBOOKS} & {"11"}
+@pytest.mark.parametrize("changed", ["recognizer.py", "webcam.py", "web/session.js", "pictures/astronaut.jpg"])
+def test_a_change_of_the_live_demo_executes_its_notebook_alone(
+    changed: str, rebuilt: Callable[[str], set[str]]
+) -> None:
+    assert rebuilt(f"fer_utils/live/{changed}") == {"11"}
 
 
 def test_a_change_of_the_command_line_executes_nothing(rebuilt: Callable[[str], set[str]]) -> None:
@@ -135,17 +141,17 @@ def test_a_change_of_the_command_line_executes_nothing(rebuilt: Callable[[str], 
 
 def test_help_lists_every_public_target() -> None:
     text = subprocess.run(["make", "help"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
-    for target in ("reproduce", "test", "data", "lab", "lint", "clean"):
+    for target in ("reproduce", "test", "browser-test", "webcam", "data", "lab", "lint", "clean"):
         assert f"make {target} " in text
 
 
 @pytest.mark.parametrize("page", ["README.md", "reports/README.md"])
-def test_results_tables_follow_from_the_records(page: str) -> None:
-    from fer_utils import records, tables
+def test_tables_follow_from_the_records(page: str) -> None:
+    from fer_utils import tables
 
     text = (ROOT / page).read_text(encoding="utf-8")
-    table = tables.markdown(records.find_all(ROOT / "reports/runs"))
-    assert tables.replaced(text, table, ROOT / page) == text, f"{page} is not what `make tables` writes"
+    written = tables.blocks(ROOT / "reports/runs")
+    assert tables.replaced(text, written, ROOT / page) == text, f"{page} is not what `make tables` writes"
 
 
 def test_every_committed_run_holds() -> None:

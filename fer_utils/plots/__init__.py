@@ -15,7 +15,8 @@ from fer_utils.plots.data import (
     pixel_distribution_by_class,
     split_distribution,
 )
-from fer_utils.plots.gallery import CKPLUS_NOTICE, PUBLISHABLE_CKPLUS_SUBJECTS, faces, may_publish
+from fer_utils.plots.explain import cascade, class_maps
+from fer_utils.plots.gallery import CKPLUS_NOTICE, PUBLISHABLE_CKPLUS_SUBJECTS, faces, may_publish, scenes
 from fer_utils.plots.matrices import (
     confusion_matrices,
     confusion_matrix,
@@ -24,34 +25,50 @@ from fer_utils.plots.matrices import (
     report_heatmap,
 )
 from fer_utils.plots.sheets import augmentation_sheet, mean_faces, predictions_grid, sample_grid
+from fer_utils.plots.shortcuts import error_budget, forest, simulated
+from fer_utils.plots.stress import reliability, stress_curves
 from fer_utils.plots.style import EXPRESSION_COLOURS, colours, finish, new_figure, note, stamp, use_style
+from fer_utils.plots.transfer import starts
+from fer_utils.plots.tuning import marginal_effect, parallel_coordinates, search_progress
 
 __all__ = [
     "CKPLUS_NOTICE",
     "EXPRESSION_COLOURS",
     "PUBLISHABLE_CKPLUS_SUBJECTS",
     "augmentation_sheet",
+    "cascade",
     "class_distribution",
+    "class_maps",
     "colours",
     "comparison",
     "confusion_matrices",
     "confusion_matrix",
     "correlation",
+    "error_budget",
     "faces",
     "finish",
+    "forest",
     "heatmap",
     "learning_curves",
+    "marginal_effect",
     "may_publish",
     "mean_faces",
     "new_figure",
     "note",
+    "parallel_coordinates",
     "pixel_distribution",
     "pixel_distribution_by_class",
     "predictions_grid",
+    "reliability",
     "report_heatmap",
     "roc_curves",
     "sample_grid",
+    "scenes",
+    "search_progress",
+    "simulated",
     "split_distribution",
     "stamp",
+    "starts",
+    "stress_curves",
     "use_style",
 ]

@@ -10,8 +10,10 @@ from __future__ import annotations
 import re
 import textwrap
 from collections.abc import Sequence
+from typing import Protocol
 
 import numpy as np
+from matplotlib import colors as mpl_colours
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Ellipse, Rectangle
@@ -24,7 +26,19 @@ PUBLISHABLE_CKPLUS_SUBJECTS = frozenset({52, 55, 74, 106, 111, 113, 121, 124, 12
 CKPLUS_NOTICE = "©Jeffrey Cohn"
 """Must stand beside every published picture of a CK+ subject."""
 
+OPEN_DATASETS = frozenset({"synthetic", "public_domain"})
+"""Names of what anybody may be shown: drawn faces, and pictures in the public domain (the package's own is NASA's)."""
+
 DATASET_TITLES = {"fer2013": "FER2013", "ferplus": "FER2013", "ckplus": "CK+", "synthetic": "Synthetic"}
+
+
+class Found(Protocol):
+    """A face on a picture, as `live.Face` is one."""
+
+    box: tuple[int, int, int, int]
+    label: str
+    confidence: float
+
 
 _SUBJECT = re.compile(r"[Ss]0*(\d+)")
 _TITLE_SIZE, _TITLE_LINE = 7.0, 0.125
@@ -40,14 +54,14 @@ def may_publish(dataset_name: str, subjects: Sequence[str] | np.ndarray | None, 
         n: number of faces.
 
     Returns:
-        bool (n,): all synthetic faces; of CK+ those of `PUBLISHABLE_CKPLUS_SUBJECTS`; no others.
+        bool (n,): all faces of `OPEN_DATASETS`; of CK+ those of `PUBLISHABLE_CKPLUS_SUBJECTS`; no others.
 
     Raises:
         ValueError: not one subject per face.
     """
     if subjects is not None and len(subjects) != n:
         raise ValueError(f"subjects must name the person of each of {n} faces; got {len(subjects)} names.")
-    if dataset_name == "synthetic":
+    if dataset_name in OPEN_DATASETS:
         return np.ones(n, dtype=bool)
     if dataset_name != "ckplus" or subjects is None:
         return np.zeros(n, dtype=bool)
@@ -112,6 +126,73 @@ def faces(
     for line in _notices(dataset_name, published, present, shown):
         style.note(figure, line)
     return style.stamp(figure, profile)
+
+
+@style.styled
+def scenes(
+    frames: Sequence[np.ndarray],
+    found: Sequence[Sequence[Found]],
+    titles: Sequence[str] | None = None,
+    columns: int | None = None,
+    *,
+    dataset_name: str,
+    published: bool = True,
+    title: str = "",
+    caption: str = "",
+    profile: str | None = None,
+) -> Figure:
+    """Whole pictures with a box and the predicted expression on each face.
+
+    Args:
+        frames: n pictures, uint8 (h, w) or (h, w, 3) in the live demo's order blue, green, red.
+        found: for each the faces on it, e.g. `live.Face`s.
+        titles: n texts above the pictures.
+        columns: pictures per row; None for up to 3.
+        dataset_name, published: as in `faces`; only `OPEN_DATASETS` may be published, others become an empty frame.
+        title, caption, profile: see `fer_utils.plots`.
+
+    Raises:
+        ValueError: no frame, or lists of another length than n.
+    """
+    n = len(frames)
+    if n == 0 or len(found) != n or (titles is not None and len(titles) != n):
+        given = f"{n} frames, {len(found)} lists of faces" + ("" if titles is None else f", {len(titles)} titles")
+        raise ValueError(f"scenes() needs one list of faces and one title for each frame; got {given}.")
+    shown = may_publish(dataset_name, None, n) | (published is False)
+    columns = min(columns or 3, n)
+    width = {1: 4.2, 2: 3.6}.get(columns, 2.8)
+    ratio = max(frame.shape[0] / frame.shape[1] for frame in frames)
+    rows = -(-n // columns)
+    figure = style.new_figure(columns * width, rows * (width * ratio + (0.25 if titles else 0.05)))
+    panels = figure.subplots(rows, columns, squeeze=False).ravel()
+    for ax in panels:
+        ax.set_axis_off()
+    for i, (ax, frame, faces_here) in enumerate(zip(panels, frames, found, strict=False)):
+        _scene(ax, frame, faces_here if shown[i] else (), bool(shown[i]))
+        ax.set_title("" if titles is None else titles[i], fontsize=9)
+    style.finish(figure, title, caption)
+    for line in _notices(dataset_name, published, np.ones(n, dtype=bool), shown):
+        style.note(figure, line)
+    return style.stamp(figure, profile)
+
+
+def _scene(ax: Axes, frame: np.ndarray, found: Sequence[Found], shown: bool) -> None:
+    """One picture with boxes, or the place where it would be."""
+    height, width = frame.shape[:2]
+    ax.set(xlim=(0, width), ylim=(height, 0), aspect="equal")
+    if not shown:
+        ax.add_patch(Rectangle((0, 0), width, height, facecolor=style.PALE, edgecolor="none"))
+        return
+    image = frame[..., ::-1] if frame.ndim == 3 else frame
+    ax.imshow(pixels(image), cmap="gray", vmin=0, vmax=1, extent=(0, width, height, 0), interpolation="antialiased")
+    for face in found:
+        x, y, w, h = face.box
+        (colour,) = style.colours([face.label])
+        ink = style.text_colour(mpl_colours.to_rgb(colour))
+        for line, width in (("black", 3.2), (colour, 1.8)):
+            ax.add_patch(Rectangle((x, y), w, h, fill=False, edgecolor=line, lw=width, snap=False))
+        plate = {"facecolor": colour, "edgecolor": "none", "pad": 1.5}
+        ax.text(x, y, f"{face.label} {face.confidence:.0%}", size=7.5, color=ink, va="bottom", bbox=plate)
 
 
 def grid(
@@ -208,6 +289,6 @@ def _notices(dataset_name: str, published: bool, present: np.ndarray, shown: np.
         n = int(present.sum())
         which = "faces" if withheld == n else f"faces of {withheld} of these {n} images"
         lines.append(f"{name} {which} are not published; run the notebook with your own copy to see them.")
-    if published is False and dataset_name != "synthetic":
+    if published is False and dataset_name not in OPEN_DATASETS:
         lines.append(f"For your own screen: {name} faces must not be passed on.")
     return lines

@@ -22,8 +22,9 @@ const SENTENCES = {
   insecure: "Browsers give no camera to a page that came over plain HTTP from another machine. Open JupyterLab at "
     + "http://localhost (for a remote machine: ssh -L 8888:localhost:8888 HOST), or over HTTPS.",
   unsupported: "This browser offers no camera to web pages. Try a current Firefox, Chrome, Edge or Safari.",
-  silent: "The kernel has not answered for 20 seconds: it is busy with a cell, or was restarted. Stopped. "
-    + "Run this cell again, then press Start.",
+  silent: "The kernel has not answered for 20 seconds: it is busy, or was restarted. Stopped. Press Start to try again; "
+    + "after a restart, run this cell first.",
+  gone: "The kernel was restarted or shut down. Stopped. Run this cell again, then press Start.",
   unreadable: "This file is not a picture that the browser can read. Choose a JPEG, PNG, WebP, GIF or BMP file.",
 };
 
@@ -62,7 +63,7 @@ class Line {
       return await new Promise((resolve, reject) => {
         [this.answer, this.hangUp] = [resolve, reject];
         timer = setTimeout(() => reject(new Ended(SENTENCES.silent)), ANSWER_LIMIT);
-        this.model.send({ ...content, view: this.view, id }, undefined, buffers);
+        if (!this.send({ ...content, id }, buffers)) reject(new Ended(SENTENCES.gone));
       });
     } finally {
       clearTimeout(timer);
@@ -71,7 +72,17 @@ class Line {
 
   tell(type) {
     this.hangUp?.(new Ended("stopped"));
-    this.model.send({ type, view: this.view, id: 0 });
+    this.send({ type, id: 0 });
+  }
+
+  /** False where there is no kernel any more to send to. */
+  send(content, buffers = []) {
+    try {
+      this.model.send({ ...content, view: this.view }, undefined, buffers);
+      return true;
+    } catch {
+      return false;
+    }
   }
 
   close() {
