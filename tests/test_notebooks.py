@@ -129,7 +129,7 @@ def test_profiles_set_only_parameters_that_exist(profile: Path) -> None:
     assert values["profile"] == profile.stem
 
 
-@pytest.mark.parametrize("executed", sorted((ROOT / "reports").glob("[cf]*/*.ipynb")), ids=lambda p: p.stem)
+@pytest.mark.parametrize("executed", sorted((ROOT / "reports").glob("[cf]*/[0-9]*.ipynb")), ids=lambda p: p.stem)
 def test_committed_copies_are_complete_small_and_name_no_machine(executed: Path) -> None:
     text = executed.read_text(encoding="utf-8")
     assert executed.stat().st_size < 2_000_000

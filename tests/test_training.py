@@ -505,6 +505,7 @@ def test_phases_may_train_at_sides_of_their_own(
         return SimpleNamespace(history={"loss": [1.0], "accuracy": [0.5]})
 
     monkeypatch.setattr(keras.Model, "fit", noted)
+    monkeypatch.setattr(backend, "feed", lambda batches: batches)
     monkeypatch.setattr(training, "predict_logits", lambda model, images: np.zeros((len(images), 7)))
     assert fit is not keras.Model.fit
     run(replace(SHORT, model="compact", model_options={}, phases=(Phase(1, 0.1, size=32), Phase(1, 0.1))),
