@@ -366,7 +366,7 @@ def every_figure(profile):
         "faces": plots.faces(images[:3], **synthetic),
         "forest": plots.forest({"data": [price]}, **p),
         "scenes": plots.scenes([np.full((40, 60), 128, np.uint8)], [[]], dataset_name="synthetic", **p),
-        "starts": plots.starts({"scratch": [pd.DataFrame({"epoch": [1, 2], "phase": 1, "val_accuracy": [0.3, 0.5]})] * 2}, **p),
+        "starts": plots.starts({"scratch": [pd.DataFrame({"epoch": [1, 2], "phase": 1, "val_accuracy": 0.5})]}, **p),
         "heatmap": plots.heatmap(pd.DataFrame({"a": [1.0, np.nan]}, ["x", "y"]), colour_title="Votes", **p),
         "learning_curves": plots.learning_curves(history, kept={"best": 9}, **p),
         "marginal_effect": plots.marginal_effect(trials, "width", space, **p),
