@@ -41,7 +41,7 @@ NEEDS_08 := $(TRAINING) $(addprefix fer_utils/,contradictions.py describe.py gra
   tallies.py verdicts.py)
 NEEDS_09 := $(TRAINING) $(addprefix fer_utils/,bias.py calibration.py describe.py errors.py explain.py inspection.py robustness.py \
   votes.py)
-NEEDS_11 := $(TRAINING) fer_utils/calibration.py fer_utils/weights.py $(wildcard $(addprefix fer_utils/live/,*.py models/* pictures/* web/*))
+NEEDS_11 := $(TRAINING) fer_utils/calibration.py $(wildcard $(addprefix fer_utils/live/,*.py models/* pictures/* web/*))
 
 SOURCES := $(sort $(wildcard notebooks/[0-9][0-9]_*.ipynb))
 EXECUTED := $(SOURCES:notebooks/%=$(REPORTS)/$(PROFILE)/%)

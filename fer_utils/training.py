@@ -154,7 +154,7 @@ class _Training:
             epoch,
             sample_weight=self.image_weights,
             size=phase.size,
-            workers=1 if keras.backend.backend() == "tensorflow" else 2,
+            workers=2,
         )
         started = time.monotonic()
         on_batch = keras.callbacks.LambdaCallback(on_train_batch_end=lambda batch, logs: bar.update())
