@@ -50,24 +50,27 @@ def test_flicker_falls_at_least_five_times_at_a_delay_below_a_third_of_a_second(
             delays.append(np.flatnonzero(steady[change:] == truth[change])[0] / rate)
         assert np.mean(steady == truth) > np.mean(raw.argmax(axis=1) == truth)
     assert before >= 5 * max(after, 1), (before, after)
-    assert np.median(delays) <= 0.3 and np.mean(delays) <= 0.3, delays
+    assert np.mean(delays) <= 0.2 and np.percentile(delays, 90) <= 0.3, delays
 
 
 def test_a_clear_change_shows_after_the_time_that_is_stated() -> None:
     certain = np.array([[0.98, 0.02], [0.02, 0.98]])
     steady = smoothed(certain[np.repeat([0, 1], 1000)], rate=1000.0)
-    expected = 0.2 * np.log(2 * 0.96 / (0.96 - 0.1))
-    assert flicker(steady) == 1 and expected < 0.3
+    lead = 2 * np.arctanh(0.1)  # of the logarithms, where the probabilities differ by the advantage of 0.1
+    expected = 0.16 * np.log(2 * np.log(49) / (np.log(49) - lead))
+    assert flicker(steady) == 1 and 0.16 * np.log(2) < expected < 0.12
     assert np.argmax(steady) / 1000 - 1 == pytest.approx(expected, abs=0.003)
 
 
 def test_smoothing_does_not_depend_on_the_frame_rate() -> None:
     slow, fast = Smoother(), Smoother()
     for smoother, rate in ((slow, 10), (fast, 100)):
-        smoother.update(np.array([1.0, 0.0]), 0.0)
-        for i in range(1, rate + 1):
-            found, _ = smoother.update(np.array([0.0, 1.0]), i / rate)
-        assert found[0] == pytest.approx(np.exp(-1 / 0.2)) and found.sum() == pytest.approx(1)
+        smoother.update(np.array([0.999, 0.001]), 0.0)
+        for i in range(1, rate // 2 + 1):
+            found, _ = smoother.update(np.array([0.001, 0.999]), i / rate)
+        kept = np.exp(-0.5 / 0.16)
+        assert found.sum() == pytest.approx(1)
+        assert np.log(found[0] / found[1]) == pytest.approx((2 * kept - 1) * np.log(999), rel=1e-3)
 
 
 def test_a_rival_needs_an_advantage() -> None:

@@ -6,6 +6,10 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.special import softmax
+
+LEAST = 1e-3
+"""A class that the network all but rules out in one frame counts as this probable, so that one frame cannot veto it."""
 
 
 @dataclass(frozen=True)
@@ -17,7 +21,7 @@ class Smoothing:
         advantage: how much more probable than the label another class must be to replace it, in [0, 1).
     """
 
-    seconds: float = 0.2
+    seconds: float = 0.16
     advantage: float = 0.1
 
     def __post_init__(self) -> None:
@@ -28,9 +32,11 @@ class Smoothing:
 class Smoother:
     """The state of one person: smoothed probabilities and the label shown.
 
-    An average with time constant s keeps the share exp(-dt / s) of what it held dt seconds ago, so that a camera of 10
-    frames a second and one of 60 give the same curve. When the picture changes for good from one certain class to
-    another, the label follows after s log(2 / (1 - advantage)), with the defaults 0.16 s.
+    It is the *logarithms* that are averaged (a geometric mean, as of experts that are multiplied): of noisy frames this
+    finds the class sooner than the mean of probabilities at the same calm. An average with time constant s keeps the
+    share exp(-dt / s) of what it held dt seconds ago, so that a camera of 10 frames a second and one of 60 give the
+    same curve. When the picture changes for good from one certain class to another, the label follows a little after
+    s log(2), with the defaults 0.11 s.
     """
 
     def __init__(self, settings: Smoothing | None = None) -> None:
@@ -55,7 +61,8 @@ class Smoother:
             self.probabilities = new
         else:
             kept = math.exp(-max(time - self._time, 0.0) / self.settings.seconds)
-            self.probabilities = kept * self.probabilities + (1 - kept) * new
+            before, now = (np.log(np.maximum(shares, LEAST)) for shares in (self.probabilities, new))
+            self.probabilities = softmax(kept * before + (1 - kept) * now)
         self._time, first = time, int(self.probabilities.argmax())
         if self.label is None or self.probabilities[first] > self.probabilities[self.label] + self.settings.advantage:
             self.label = first

@@ -19,9 +19,9 @@ import anywidget
 import cv2
 import numpy as np
 import traitlets
-from matplotlib.colors import to_rgb
 from PIL import Image
 
+from fer_utils.live.drawing import contrast_colour
 from fer_utils.live.faces import Face, Frame
 from fer_utils.live.recognizer import EmotionRecognizer
 from fer_utils.live.session import Session
@@ -68,13 +68,6 @@ def decode_jpeg(data: bytes | memoryview) -> np.ndarray:
         raise ValueError(f"{rule} far more. Send it smaller.") from None
     except (OSError, SyntaxError) as error:
         raise ValueError("A frame must be a whole JPEG picture; these bytes are none. Send it again.") from error
-
-
-def contrast_colour(colour: str) -> str:
-    """Black or white, whichever has the higher contrast (WCAG 2) on `colour`."""
-    linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in to_rgb(colour)]
-    luminance = float(np.dot([0.2126, 0.7152, 0.0722], linear))
-    return "#000000" if (luminance + 0.05) ** 2 > 0.05 * 1.05 else "#ffffff"
 
 
 def encode_jpeg(image: np.ndarray, quality: float) -> bytes:
@@ -172,9 +165,7 @@ class LiveView(anywidget.AnyWidget):
     notice = traitlets.Unicode(help="what stands below the picture").tag(sync=True)
     colours = traitlets.Dict(help="expression -> its colour and that of text on it").tag(sync=True)
 
-    def __init__(
-        self, recognizer: EmotionRecognizer, source: str | Callable[[], Source] = "camera"
-    ) -> None:
+    def __init__(self, recognizer: EmotionRecognizer, source: str | Callable[[], Source] = "camera") -> None:
         """Makes the widget; no camera is opened before a user presses Start.
 
         Args:
