@@ -10,6 +10,10 @@ export MPLBACKEND ?= Agg
 export TF_CPP_MIN_LOG_LEVEL ?= 3
 export TQDM_DISABLE ?= 1
 
+ifeq ($(PROFILE),full)  # without a GPU the full study is shown from its records; FER_TRAIN=always trains all the same
+export FER_TRAIN ?= $(if $(shell command -v nvidia-smi),always,never)
+endif
+
 # --- Python: .venv from the hashed lock, or `make PY=python ...` inside an environment of your own -----------------
 VENV := .venv
 PY := $(VENV)/bin/python

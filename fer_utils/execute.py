@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import os
+import re
+import sys
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import nbformat
 import papermill
@@ -12,8 +16,18 @@ import yaml
 from fer_utils.paths import project_root
 
 
+NOTICE = """> **From records alone.** The settings of the profile `{profile}` ask for trainings that are not on record and
+> could not be done where this copy was made: {reason}
+>
+> So this copy was made with the settings of the profile `{instead}`, whose runs are on record. What is not here is
+> not measured."""
+
+
 def execute(notebook: Path, output: Path, profile: Path) -> None:
     """Run all cells of `notebook` with the values of `profile` for the parameters it declares.
+
+    A profile may name another one under `on_record`: where a run is neither on record nor can be trained here, the
+    notebook is executed with the values of that one instead, and says so below its title.
 
     Args:
         notebook: the source, with a `parameters` cell.
@@ -27,32 +41,56 @@ def execute(notebook: Path, output: Path, profile: Path) -> None:
         ValueError: the profile sets a parameter that no notebook has.
         papermill.PapermillExecutionError: a cell failed.
     """
+    values = _values(notebook, profile)
+    instead = values.pop("on_record", None)
+    try:
+        _run(notebook, output, values)
+    except papermill.PapermillExecutionError as error:
+        if not instead or not (reason := _not_on_record(error)):
+            raise
+        others = _values(notebook, profile.with_stem(instead))
+        _run(notebook, output, others, NOTICE.format(profile=profile.stem, instead=instead, reason=reason))
+
+
+def _not_on_record(error: papermill.PapermillExecutionError) -> str:
+    """The sentence that says which run is missing, or nothing where the cell failed for another reason."""
+    plain = re.sub(r"\x1b\[[0-9;]*m", "", "\n".join(error.traceback))
+    found = re.findall(r"NotOnRecord: (.+)", plain)
+    return found[0].strip() if found else ""
+
+
+def _values(notebook: Path, profile: Path) -> dict[str, Any]:
+    """What `profile` sets of the notebook's parameters, and its `on_record`."""
     for path, kind in ((notebook, "notebook"), (profile, "profile")):
         if not path.is_file():
             there = ", ".join(sorted(other.name for other in path.parent.glob(f"*{path.suffix}"))) or "none"
             raise FileNotFoundError(f"A {kind} is a file; {path} is not there. {path.parent} holds: {there}.")
     values = yaml.safe_load(profile.read_text(encoding="utf-8"))
     declared = declared_parameters(notebook)
-    known = set().union(*(declared_parameters(path) for path in notebook.parent.glob("*.ipynb")))
+    known = {"on_record"}.union(*(declared_parameters(path) for path in notebook.parent.glob("*.ipynb")))
     if unknown := set(values) - known:
         raise ValueError(
             f"A profile sets only parameters that some notebook declares; {profile} sets also "
             f"{', '.join(sorted(unknown))}. Known are: {', '.join(sorted(known))}."
         )
+    return {name: value for name, value in values.items() if name in declared or name == "on_record"}
+
+
+def _run(notebook: Path, output: Path, values: Mapping[str, Any], notice: str = "") -> None:
     partial = output.with_name(f".{output.stem}.partial.ipynb")
     output.parent.mkdir(parents=True, exist_ok=True)
     failed = output.with_suffix(".failed.ipynb")
     try:
         papermill.execute_notebook(
-            notebook, partial, {k: v for k, v in values.items() if k in declared},
-            kernel_name="python3", cwd=project_root(), progress_bar=False, log_output=False,
+            notebook, partial, dict(values), kernel_name="python3", cwd=project_root(), progress_bar=False,
+            log_output=False,
         )  # fmt: skip
     except BaseException:
         if partial.exists():
             partial.replace(failed)
-            print(f"{notebook.name} did not finish; its output up to there is in {failed}")
+            print(f"{notebook.name} did not finish; its output up to there is in {failed}", file=sys.stderr)
         raise
-    os.replace(_tidy(partial), output)
+    os.replace(_tidy(partial, notice), output)
     failed.unlink(missing_ok=True)
 
 
@@ -61,9 +99,15 @@ def declared_parameters(notebook: Path) -> set[str]:
     return set(papermill.inspect_notebook(notebook))
 
 
-def _tidy(path: Path) -> Path:
-    """Drop what differs from run to run and says nothing: papermill's time stamps and the kernel's log noise."""
+def _tidy(path: Path, notice: str) -> Path:
+    """Drop what differs from run to run and says nothing (papermill's time stamps, the kernel's log noise); add notice.
+
+    The notice stands in the first cell, below the title.
+    """
     notebook = nbformat.read(path, as_version=4)
+    if notice:
+        title, _, rest = notebook.cells[0].source.partition("\n")
+        notebook.cells[0].source = f"{title}\n\n{notice}\n{rest}"
     notebook.metadata.pop("papermill", None)
     for cell in notebook.cells:
         for key in ("papermill", "execution"):
