@@ -9,9 +9,13 @@ GPU ?=
 export MPLBACKEND ?= Agg
 export TF_CPP_MIN_LOG_LEVEL ?= 3
 export TQDM_DISABLE ?= 1
+ifdef SCHEDULER
+export FER_SCHEDULER := $(SCHEDULER)
+endif
 
 ifeq ($(PROFILE),full)  # without a GPU the full study is shown from its records; FER_TRAIN=always trains all the same
 export FER_TRAIN ?= $(if $(shell command -v nvidia-smi),always,never)
+FIRST := $(if $(filter always,$(FER_TRAIN)),queue)
 endif
 
 # --- Python: .venv from the hashed lock, or `make PY=python ...` inside an environment of your own -----------------
@@ -30,10 +34,11 @@ $(VENV)/ready $(VENV)/ready-gpu: $(LOCK) pyproject.toml
 	@rm -f $(VENV)/ready*; touch $@
 
 # --- What an executed notebook depends on (tests/test_makefile.py holds this list against the imports) -------------
-DATA := fer_utils/paths.py fer_utils/records.py fer_utils/storage.py fer_utils/config.py fer_utils/metrics.py fer_utils/stats.py \
+DATA := fer_utils/paths.py fer_utils/claims.py fer_utils/records.py fer_utils/contents.py fer_utils/reading.py \
+  fer_utils/schema.py fer_utils/storage.py fer_utils/config.py fer_utils/metrics.py fer_utils/stats.py \
   fer_utils/backend.py fer_utils/execute.py $(wildcard fer_utils/data/*.py fer_utils/plots/*.py)
-TRAINING := $(DATA) $(addprefix fer_utils/,assembly.py augment.py checkpoint.py losses.py protocols.py reported.py scoring.py \
-  study.py training.py weights.py) $(wildcard fer_utils/models/*.py)
+TRAINING := $(DATA) $(addprefix fer_utils/,assembly.py augment.py checkpoint.py devices.py executors.py losses.py protocols.py reported.py scoring.py \
+  study.py training.py weight_files.py weights.py) $(wildcard fer_utils/models/*.py)
 NEEDS_01 := $(DATA) fer_utils/describe.py fer_utils/votes.py
 NEEDS_02 := $(TRAINING)
 NEEDS_03 := $(TRAINING)
@@ -52,23 +57,30 @@ EXECUTED := $(SOURCES:notebooks/%=$(REPORTS)/$(PROFILE)/%)
 
 .SECONDEXPANSION:
 $(EXECUTED): $(REPORTS)/$(PROFILE)/%.ipynb: notebooks/%.ipynb notebooks/profiles/$(PROFILE).yaml \
-  $$(NEEDS_$$(firstword $$(subst _, ,$$*))) | $(READY)
+  $$(NEEDS_$$(firstword $$(subst _, ,$$*))) | $(READY) $(FIRST)
 	@echo "$(PROFILE): $* …"
-	@mkdir -p $(@D); start=$$SECONDS; log=$(@D)/.$*.log; \
-	  $(PY) -m fer_utils execute $< $@ --profile notebooks/profiles/$(PROFILE).yaml 2> $$log || { cat $$log; exit 1; }; \
-	  rm -f $$log; echo "$(PROFILE): $* done in $$((SECONDS - start)) s"
+	@mkdir -p $(@D); start=$$SECONDS; \
+	  { said=$$($(PY) -m fer_utils execute $< $@ --profile notebooks/profiles/$(PROFILE).yaml 2>&1 >&3); } 3>&1 || \
+	  { echo "$$said"; exit 1; }; echo "$(PROFILE): $* done in $$((SECONDS - start)) s"
 
 print-%: ; @echo '$($*)'
-.PHONY: help reproduce test browser-test webcam bench data tables lab lint lock clean
+.PHONY: help reproduce queue test survival-test browser-test webcam bench data tables lab lint lock clean
 help:  ## show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## */  make \1|/' | column -t -s '|'
 	@echo "  PROFILE=quick (default), cpu or full;  GPU=1 for TensorFlow's CUDA build;  PY=python to use your own environment"
+	@echo "  SCHEDULER=tcp://host:port trains the runs of \`reproduce\` on the workers of that Dask scheduler"
 
 reproduce: $(EXECUTED)  ## run the study: every notebook under PROFILE, executed copies in reports/PROFILE/
 	@echo "$(PROFILE): $(words $(EXECUTED)) notebooks are up to date in $(REPORTS)/$(PROFILE)/"
 
+queue: $(READY)  ## train what the full study lacks, most valuable first (MINUTES=, WORKERS=side by side); for a GPU
+	$(PY) -m fer_utils queue --run --workers $(or $(WORKERS),1) $(if $(MINUTES),--minutes $(MINUTES))
+
 test: $(READY)  ## run the tests
 	$(PY) -m pytest -n auto --dist loadfile
+
+survival-test: $(READY)  ## kill trainings, searches and notebooks at any moment, fill the disk, lose workers
+	$(PY) -m pytest -n 0 -m survival tests/survival
 
 browser-test: $(READY)  ## run the live demo in a real JupyterLab and Chromium with a camera that is a file
 	$(PY) -m pytest -n 0 -m browser tests/browser
@@ -92,8 +104,8 @@ webcam: $(READY)  ## predicted expressions in a window, from the camera (CAMERA=
 	$(PY) -m fer_utils.live.desktop $(if $(VIDEO),--video $(VIDEO),--camera $(or $(CAMERA),0))
 
 lock:  ## resolve pyproject.toml anew into the lock files (needs uv)
-	uv pip compile pyproject.toml --extra tensorflow --extra jax --extra live --extra notebooks --extra test $(UV_LOCK) -o requirements.lock
-	uv pip compile pyproject.toml --extra gpu --extra live --extra notebooks --extra test $(UV_LOCK) -o requirements-gpu.lock
+	uv pip compile pyproject.toml --extra tensorflow --extra jax --extra live --extra notebooks --extra test --extra cluster $(UV_LOCK) -o requirements.lock
+	uv pip compile pyproject.toml --extra gpu --extra live --extra notebooks --extra test --extra cluster $(UV_LOCK) -o requirements-gpu.lock
 UV_LOCK := --universal --python-version 3.11 --generate-hashes --no-emit-index-url --quiet --custom-compile-command "make lock"
 
 clean:  ## remove what the quick profile and the tools have made; records, data and .venv stay

@@ -8,6 +8,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from fer_utils import storage
 from fer_utils.paths import reports_root
 
 
@@ -19,6 +20,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     _add_runs(commands)
     _add_rerun(commands)
     _add_tune(commands)
+    _add_queue(commands)
     _add_execute(commands)
     _add_tables(commands)
     _add_predict(commands)
@@ -26,9 +28,23 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     try:
         return options.command(options)
-    except (ValueError, FileNotFoundError) as error:
-        print(f"error: {error}", file=sys.stderr)
+    except Exception as error:
+        if (sentence := _sentence(error)) is None:
+            raise
+        print(f"error: {sentence}", file=sys.stderr)
         return 2
+
+
+def _sentence(error: Exception) -> str | None:
+    """What a user is told instead of a traceback; None for what is the program's own fault."""
+    if isinstance(error, ValueError):
+        return str(error)
+    if isinstance(error, OSError):
+        return str(storage.as_explained(error) or error)
+    in_cell = getattr(error, "ename", "")  # papermill's; the traceback stands in the notebook's copy
+    if in_cell in ("ConnectionError", "StorageError", "StudyError", "UnsharedError"):
+        return f"in cell {error.exec_count}: {error.evalue}"
+    return None
 
 
 def _add_data(commands: argparse._SubParsersAction) -> None:
@@ -67,6 +83,18 @@ def _add_tune(commands: argparse._SubParsersAction) -> None:
     parser.add_argument("--subjects", type=int, help="number of synthetic people")
     parser.add_argument("--root", type=Path, help="where the dataset lies")
     parser.set_defaults(command=_tune)
+
+
+def _add_queue(commands: argparse._SubParsersAction) -> None:
+    parser = commands.add_parser("queue", help="the full study's trainings, most valuable first; for a GPU")
+    parser.add_argument("--run", action="store_true", help="train what is missing")
+    parser.add_argument("--probe", action="store_true", help="measure how fast each network trains here")
+    parser.add_argument("--items", nargs="+", default=(), metavar="ITEM", help="only these (default: all)")
+    parser.add_argument("--workers", type=int, default=1, help="trainings side by side (default: 1)")
+    parser.add_argument("--minutes", type=float, help="stop after so long; what is under way goes on at the next call")
+    parser.add_argument("--steps", type=int, default=30, help="timed steps of a probe (default: 30)")
+    parser.add_argument("--root", type=Path, help="where the datasets lie")
+    parser.set_defaults(command=_queue)
 
 
 def _add_execute(commands: argparse._SubParsersAction) -> None:
@@ -159,6 +187,20 @@ def _tune(options: argparse.Namespace) -> int:
     return 0
 
 
+def _queue(options: argparse.Namespace) -> int:
+    from fer_utils import agenda, probe
+
+    found = agenda.chosen(options.items)
+    if options.probe:
+        probe.run(found, options.steps)
+    print(agenda.table(found, probe.speeds()).to_string(), flush=True)
+    if not options.run:
+        return 0
+    state = agenda.run(found, options.workers, options.minutes, options.root)
+    print(state.str.partition(":")[0].value_counts().to_string(header=False) if len(state) else "Everything is on record.")
+    return 1 if state.str.startswith("failed").any() else 0
+
+
 def _execute(options: argparse.Namespace) -> int:
     from fer_utils.execute import execute
 
@@ -171,8 +213,9 @@ def _tables(options: argparse.Namespace) -> int:
     from fer_utils.paths import project_root
 
     written = tables.blocks(project_root() / "reports/runs")
-    for path in (project_root() / "README.md", project_root() / "reports/README.md"):
-        print(f"{path.relative_to(project_root())}: {'updated' if tables.update(path, written) else 'up to date'}")
+    for page, names in tables.PAGES.items():
+        changed = tables.update(project_root() / page, {name: written[name] for name in names})
+        print(f"{page}: {'updated' if changed else 'up to date'}")
     return 0
 
 

@@ -13,11 +13,11 @@ import nbformat
 import papermill
 import yaml
 
+from fer_utils.claims import hold
 from fer_utils.paths import project_root
 
-
-NOTICE = """> **From records alone.** The settings of the profile `{profile}` ask for trainings that are not on record and
-> could not be done where this copy was made: {reason}
+NOTICE = """> **From records alone.** The settings of the profile `{profile}` ask for trainings that are not on record
+> and could not be done where this copy was made: {reason}
 >
 > So this copy was made with the settings of the profile `{instead}`, whose runs are on record. What is not here is
 > not measured."""
@@ -77,9 +77,13 @@ def _values(notebook: Path, profile: Path) -> dict[str, Any]:
 
 
 def _run(notebook: Path, output: Path, values: Mapping[str, Any], notice: str = "") -> None:
-    partial = output.with_name(f".{output.stem}.partial.ipynb")
     output.parent.mkdir(parents=True, exist_ok=True)
-    failed = output.with_suffix(".failed.ipynb")
+    with hold(output.with_name(f".{output.stem}.claim")):  # where make was killed, its child may still be at it
+        _run_alone(notebook, output, values, notice)
+
+
+def _run_alone(notebook: Path, output: Path, values: Mapping[str, Any], notice: str) -> None:
+    partial, failed = output.with_name(f".{output.stem}.partial.ipynb"), output.with_suffix(".failed.ipynb")
     try:
         papermill.execute_notebook(
             notebook, partial, dict(values), kernel_name="python3", cwd=project_root(), progress_bar=False,

@@ -189,6 +189,28 @@ def compact(seeds: Sequence[int] = (0,), **changes: Any) -> list[RunConfig]:
     return [replace(base, seed=seed, **changes) for seed in seeds]
 
 
+STRONG = ("strong_residual", "strong_plain")
+"""Networks of the stronger system."""
+
+
+def stronger(model: str, seeds: Sequence[int] = (0,), dataset: str = "fer2013", **changes: Any) -> list[RunConfig]:
+    """The stronger system's runs, one per seed, on FER2013 or FER+; for a GPU.
+
+    120 epochs, the first 60 on images of 40 pixels: SGD, warm-up and two cosines, and the settings of `compact`. The
+    configuration to begin with: a search may change it by PublicTest alone, and its trials (`score_test=False`) stay
+    on record.
+
+    Args:
+        model: one of `STRONG`.
+        seeds: one run each.
+        dataset: `"fer2013"`, or `"ferplus"`: 8 classes, images whose top class has more than half of the votes.
+        **changes: fields of `RunConfig` to set otherwise.
+    """
+    phases = (Phase(60, 0.1, "cosine", warmup_epochs=2, size=40, final_rate=0.03), Phase(60, 0.03, "cosine"))
+    (base,) = compact((0,), model=model, dataset=dataset, phases=phases)
+    return [replace(base, seed=seed, **changes) for seed in seeds]
+
+
 def serves(config: RunConfig, protocol: str) -> bool:
     """Whether a run answers for a protocol: it is labelled so, or the protocol would train exactly the same."""
     if config.protocol == protocol:

@@ -19,8 +19,12 @@ COUNTS = {
     "psg2025": (20_894_696, 20_844_440),
     "compact": (2_399_799, 2_395_479),
     "tiny": (39_767, 39_543),
+    "strong_residual": (11_180_871, 11_171_271),
+    "strong_plain": (4_693_575, 4_689_735),
 }
-SMALL = ("cutm2024", "iitk2023_model1", "iitk2023_model2", "colab2023", "compact", "tiny")
+SMALL = (
+    "cutm2024", "iitk2023_model1", "iitk2023_model2", "colab2023", "compact", "tiny", "strong_residual", "strong_plain",
+)  # fmt: skip
 
 
 @pytest.fixture(scope="module")

@@ -6,7 +6,7 @@ from typing import Any
 
 import keras
 
-from fer_utils.models import compact, plain, transfer, xception
+from fer_utils.models import compact, plain, strong, transfer, xception
 from fer_utils.models.common import COMMON_OPTIONS, INITIALIZERS, Settings
 from fer_utils.models.tables import multiply_adds, summary_table
 
@@ -45,6 +45,8 @@ _FAMILIES: Mapping[str, _Family] = {
         any_size=True,
     ),
     "compact": _Family(compact.compact, {"dropout": 0.3, **_OURS}, any_size=True),
+    "strong_residual": _Family(strong.strong_residual, {"dropout": 0.4, **_OURS}, any_size=True),
+    "strong_plain": _Family(strong.strong_plain, {"dropout": 0.4, **_OURS}, any_size=True),
     "tiny": _Family(compact.tiny, {"dropout": 0.2, **_OURS}, {"width": 1.0}),
 }
 

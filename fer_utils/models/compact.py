@@ -23,12 +23,12 @@ def compact(settings: Settings) -> keras.Model:
     x = make.relu(make.norm(x, "stem_norm"), "stem_relu")
     for stage, (filters, blocks) in enumerate(STAGES, start=1):
         for block in range(1, blocks + 1):
-            x = _residual(make, x, filters, f"stage{stage}_block{block}")
+            x = residual(make, x, filters, f"stage{stage}_block{block}")
     x = keras.layers.GlobalAveragePooling2D(name="pool")(x)
     return make.model(image, make.dropout(x, "dropout"))
 
 
-def _residual(make: Layers, x: keras.KerasTensor, filters: int, name: str) -> keras.KerasTensor:
+def residual(make: Layers, x: keras.KerasTensor, filters: int, name: str) -> keras.KerasTensor:
     """Two 3x3 convolutions plus the input; where the channels change, height and width halve.
 
     The shortcut then averages 2x2 pixels before its 1x1 convolution (He et al. 2019, ResNet-D): no pixel
