@@ -1,17 +1,19 @@
-"""Test-time averaging over mirror images: reported beside an accuracy, never instead of it."""
+"""Averaging at test time, over mirror images and over networks: reported beside an accuracy, never instead of it."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from fer_utils import records, stats
+from fer_utils import metrics, records, stats
 from fer_utils.data import load, splits
 from fer_utils.paths import project_root
 from fer_utils.records import Measurement, Record
 from fer_utils.scoring import predict_logits
+from fer_utils.study import Pooled, pool
 
 _NAME = "flips-{}"
 
@@ -41,11 +43,45 @@ def flips(record: Record, root: str | Path | None = None) -> Measurement:
 
 def on_record(record: Record) -> Measurement | None:
     """The measurement of `flips`, if it was made."""
-    for reports in (record.path.parent.parent, project_root() / "reports"):
-        path = reports / "measurements" / _NAME.format(record.id)
-        if records.is_done(path):
-            return Measurement(path)
-    return None
+    stores = (reports / "measurements" for reports in (record.path.parent.parent, project_root() / "reports"))
+    return records.measured(_NAME.format(record.id), *stores)
+
+
+def ensemble(runs: Sequence[Record], part: str = "test", mirrored: bool = False) -> Pooled:
+    """The mean of several networks' probabilities on the same images.
+
+    Args:
+        runs: finished runs on the same split; any networks, any seeds.
+        part: `"validation"` or `"test"`.
+        mirrored: take each network's mean over an image and its mirror image, which must be on record (`flips`).
+
+    Returns:
+        Labels, and as logits the logarithms of the mean probabilities, float64 (n, k).
+
+    Raises:
+        ValueError: no runs, runs on different splits, or one whose mirror images were not measured.
+    """
+    splits_here = {record.run["split"]["hash"] for record in runs}
+    if len(splits_here) != 1:
+        counted = f"got {len(runs)} runs on {len(splits_here)}"
+        raise ValueError(f"An ensemble's runs share one split; {counted}. Leave some out.")
+    first = pool(runs[:1], part)
+    shares = np.mean([metrics.softmax(_logits(record, part, mirrored)) for record in runs], axis=0)
+    return Pooled(first.labels, np.log(np.maximum(shares, 1e-12)), first.subjects, first.class_names)
+
+
+def _logits(record: Record, part: str, mirrored: bool) -> np.ndarray:
+    if not mirrored:
+        return record.predictions(part)[1]
+    if not (found := on_record(record)):
+        raise ValueError(f"The mirror images of {record.id} were not measured. Measure them with averaging.flips.")
+    return found.arrays[part].astype(np.float64)
+
+
+def disagreement(runs: Sequence[Record], part: str = "test") -> np.ndarray:
+    """Share of images on which each two of m runs predict different classes: float64 (m, m)."""
+    predicted = np.array([record.predictions(part)[1].argmax(axis=1) for record in runs])
+    return np.mean(predicted[:, None] != predicted[None], axis=2)
 
 
 def _compute(record: Record, root: str | Path | None) -> tuple[dict[str, Any], dict[str, np.ndarray]]:

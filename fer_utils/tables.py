@@ -6,12 +6,20 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 
-from fer_utils import averaging, pricelist, reported, study
+from fer_utils import averaging, card, headlines, pricelist, records, report, reported, scaling, shelf, study
 from fer_utils.config import RunConfig
 from fer_utils.protocols import Recipe, recipe
 from fer_utils.records import Record, atomic, find_all
 from fer_utils.shortcuts import PROTOCOL
+
+PAGES = {
+    "README.md": ("claims", "prices", "speed"),
+    "reports/README.md": ("results", "prices", "growth"),
+    "reports/model_card.md": ("card", "speed"),
+}
+"""Which of `blocks` stand on which page of the project."""
 
 BEGIN, END = "<!-- {}: written by `make tables` -->", "<!-- {} end -->"
 _HEADER = (
@@ -117,11 +125,43 @@ def _budget(group: Sequence[Record]) -> str:
     return f"*reduced budget*: {ran} of {' + '.join(map(str, stated))} epochs"
 
 
+def pipes(table: pd.DataFrame) -> str:
+    """A table as Markdown: its columns without its index."""
+    lines = [list(table.columns), ["---"] * table.shape[1], *table.to_numpy().tolist()]
+    return "\n".join("| " + " | ".join(map(str, line)) + " |" for line in lines) + "\n"
+
+
+def speed(store: Path) -> str:
+    """What `make bench` has put on record, machine by machine."""
+    found = [records.Measurement(path).values for path in sorted(store.glob("speed-*")) if records.is_done(path)]
+    texts = [f"{v['machine']}.\n\n" + "\n".join(pipes(pd.DataFrame(**part)) for part in v["tables"]) for v in found]
+    return "\n".join(texts).rstrip() or "Not measured yet."
+
+
+def growth(store: Path) -> str:
+    """What `make bench` has put on record of time and memory over the number of images, machine by machine."""
+    texts = []
+    for path in sorted(path for path in store.glob("growth-*") if records.is_done(path)):
+        values = records.Measurement(path).values
+        table = pd.DataFrame(**values["growth"])
+        named = {"time": "exponent of time (1: linear)", "memory": "copies of an image in memory"}
+        found = scaling.slopes(table).rename(columns=named)
+        largest = table.groupby("step", sort=False)[["images", "seconds", "images/s"]].last()
+        joined = largest.join(found).reset_index().round(1).astype({"images": int, "images/s": int})
+        two = ", ".join(f"{name} {value:.1f}" for name, value in values["workers"].items())
+        texts.append(f"{values['machine']}. Two one-thread workers against one: {two}.\n\n{pipes(joined)}")
+    return "\n".join(texts).rstrip() or "Not measured yet."
+
+
 def blocks(store: Path) -> dict[str, str]:
-    """What `make tables` writes between the markers of a page, by the block's name: `results` and `prices`."""
+    """What `make tables` writes between the markers of a page, by the block's name: see `PAGES`."""
     return {
+        "claims": report.markdown(headlines.lines(shelf.read(store.parent))),
         "results": markdown(find_all(store)),
         "prices": pricelist.markdown(pricelist.on_record(store)),
+        "speed": speed(store.parent / "measurements"),
+        "growth": growth(store.parent / "measurements"),
+        "card": f"{pipes(card.scores(card.shipped()))}\n{pipes(card.classes(card.shipped()))}".rstrip(),
     }
 
 

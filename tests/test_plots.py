@@ -17,6 +17,7 @@ import fer_utils
 from fer_utils import calibration, metrics, plots, pricelist, shortcuts, stats
 from fer_utils.data.dataset import CKPLUS_EXPRESSIONS, EXPRESSIONS, FERPLUS_EXPRESSIONS
 from fer_utils.plots import style
+from fer_utils.plots.claims import COLOURS
 
 PUBLISHABLE = ("S052", "S055", "S074", "S106", "S111", "S113", "S121", "S124", "S125", "S130", "S132")
 PRIVATE = ("S010", "S053", "S005", "S520", "S1060", "S552", "S131", "S999")
@@ -337,6 +338,13 @@ def test_labels_at_the_ends_do_not_overlap():
 # ---------------------------------------------------------------- every figure
 
 
+def claimed(**measured):
+    """A system as `plots.claims` takes it: half of 60 images right, and a claim that nothing was measured of."""
+    dot = {"interval": stats.wilson_interval(30, 60), "reduced": True, "learned": True, "short": "n = 60 *"} | measured
+    dots = {"re-run as reported": None, "sound": SimpleNamespace(**dot)}
+    return SimpleNamespace(system="report", detail="network", claimed=0.9848, dots=dots)
+
+
 def every_figure(profile):
     """One call of each function that makes a figure."""
     rng = np.random.default_rng(0)
@@ -352,10 +360,12 @@ def every_figure(profile):
     versions = np.stack([images[:2]] * 2, axis=1)
     trials = pd.DataFrame({"score": [0.2, 0.3], "width": [1, 2]}).assign(method="random", epochs=2, own_epochs=2, n=60)
     space = {"width": {"kind": "choice", "values": [1, 2]}}
+    grown = pd.DataFrame({"step": "load", "images": [9, 99], "megabytes": [1, 11], "seconds": [1, 9], "grown": [2, 12]})
     price = shortcuts.Price("A", "B − C", stats.wilson_interval(30, 60), (0.4, 0.6), "leak", "D")
     return {
         "augmentation_sheet": plots.augmentation_sheet(images[:2], versions, "none", **synthetic),
         "cascade": plots.cascade(["head", "stem"], {"map": rng.normal(size=(2, 9))}, **p),
+        "claims": plots.claims({"data": [claimed()]}, **p),
         "class_distribution": plots.class_distribution(labels, names, **p),
         "class_maps": plots.class_maps({"map": rng.random((3, 6, 6))}, names, [20, 20, 20], **p),
         "comparison": plots.comparison(["A", "B"], ends, reported=[None, 0.6505], references={"x": 0.2}, **p),
@@ -367,6 +377,7 @@ def every_figure(profile):
         "forest": plots.forest({"data": [price]}, **p),
         "scenes": plots.scenes([np.full((40, 60), 128, np.uint8)], [[]], dataset_name="synthetic", **p),
         "starts": plots.starts({"scratch": [pd.DataFrame({"epoch": [1, 2], "phase": 1, "val_accuracy": 0.5})]}, **p),
+        "growth": plots.growth(grown, **p),
         "heatmap": plots.heatmap(pd.DataFrame({"a": [1.0, np.nan]}, ["x", "y"]), colour_title="Votes", **p),
         "learning_curves": plots.learning_curves(history, kept={"best": 9}, **p),
         "marginal_effect": plots.marginal_effect(trials, "width", space, **p),
@@ -419,6 +430,18 @@ def test_captions_carry_n_and_interval():
     assert "n = 60 images. Bars: 95 % intervals (Wilson score). Diamonds: as reported." in notes["comparison"]
 
 
+def test_claims_say_what_was_not_measured_and_mark_reduced_budgets():
+    figure = plots.claims({"data": [claimed(), claimed(reduced=False)], "nothing": []})
+    assert len(figure.axes) == 3, "a panel without a system is left out"
+    middle, numbers = figure.axes[1:]
+    texts = [text.get_text() for text in numbers.texts]
+    assert texts == ["98.48", "not measured", "50.0 [37.7, 62.3]", "n = 60 *"] * 2
+    faces = [line.get_markerfacecolor() for line in middle.lines if line.get_marker() == "o"]
+    assert faces == ["white", COLOURS["sound"]]
+    without = plots.claims({"data": [claimed(learned=False)]}).axes[1]
+    assert [line for line in without.lines if line.get_marker() == "o"] == [], "what has not learned is not drawn"
+
+
 def test_confusion_cells_hold_shares_and_counts():
     figure = plots.confusion_matrix(np.array([[3, 1], [0, 0]]), ["a", "b"])
     texts = [text.get_text() for text in figure.axes[0].texts]
@@ -456,6 +479,7 @@ def test_test_curves_are_named_in_capitals():
         (lambda: plots.confusion_matrix(np.eye(2) / 2, ["a", "b"]), "without normalize"),
         (lambda: plots.confusion_matrix(np.eye(3), ["a", "b"]), r"\(2, 2\) for 2 classes"),
         (lambda: plots.learning_curves(pd.DataFrame({"epoch": [1]})), "accuracy.*loss"),
+        (lambda: plots.claims({"data": []}), "at least one system"),
         (lambda: plots.comparison(["a"], []), "1 names, 0 intervals"),
         (lambda: plots.comparison(["a"], [None]), "one interval"),
         (

@@ -18,8 +18,8 @@ from packaging.requirements import Requirement
 ROOT = Path(__file__).resolve().parent.parent
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("[0-9][0-9]_*.ipynb"))
 LOCKS = {
-    "requirements.lock": ("tensorflow", "jax", "live", "notebooks", "test"),
-    "requirements-gpu.lock": ("gpu", "live", "notebooks"),
+    "requirements.lock": ("tensorflow", "jax", "live", "notebooks", "test", "cluster"),
+    "requirements-gpu.lock": ("gpu", "live", "notebooks", "cluster"),
 }
 
 
@@ -139,19 +139,24 @@ def test_a_change_of_the_command_line_executes_nothing(rebuilt: Callable[[str], 
     assert rebuilt("fer_utils/__main__.py") == set()
 
 
+def test_the_address_of_a_scheduler_reaches_the_notebooks() -> None:
+    assert make("SCHEDULER=tcp://10.0.0.1:8786", "print-FER_SCHEDULER").strip() == "tcp://10.0.0.1:8786"
+
+
 def test_help_lists_every_public_target() -> None:
     text = subprocess.run(["make", "help"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
-    for target in ("reproduce", "test", "browser-test", "webcam", "data", "lab", "lint", "clean"):
+    for target in ("reproduce", "test", "survival-test", "browser-test", "webcam", "data", "lab", "lint", "clean"):
         assert f"make {target} " in text
 
 
-@pytest.mark.parametrize("page", ["README.md", "reports/README.md"])
-def test_tables_follow_from_the_records(page: str) -> None:
+def test_tables_follow_from_the_records() -> None:
     from fer_utils import tables
 
-    text = (ROOT / page).read_text(encoding="utf-8")
-    written = tables.blocks(ROOT / "reports/runs")
-    assert tables.replaced(text, written, ROOT / page) == text, f"{page} is not what `make tables` writes"
+    blocks = tables.blocks(ROOT / "reports/runs")
+    for page, names in tables.PAGES.items():
+        text, written = (ROOT / page).read_text(encoding="utf-8"), {name: blocks[name] for name in names}
+        assert tables.replaced(text, written, ROOT / page) == text, f"{page} is not what `make tables` writes"
+    assert set(blocks) == set().union(*tables.PAGES.values())
 
 
 def test_every_committed_run_holds() -> None:

@@ -8,6 +8,7 @@ Every picture of faces goes through `faces` (class means through `mean_faces`), 
 people unless it is told that the figure stays on the user's own machine (`published=False`).
 """
 
+from fer_utils.plots.claims import claims
 from fer_utils.plots.curves import comparison, learning_curves, roc_curves
 from fer_utils.plots.data import (
     class_distribution,
@@ -17,6 +18,7 @@ from fer_utils.plots.data import (
 )
 from fer_utils.plots.explain import cascade, class_maps
 from fer_utils.plots.gallery import CKPLUS_NOTICE, PUBLISHABLE_CKPLUS_SUBJECTS, faces, may_publish, scenes
+from fer_utils.plots.growth import growth
 from fer_utils.plots.matrices import (
     confusion_matrices,
     confusion_matrix,
@@ -37,6 +39,7 @@ __all__ = [
     "PUBLISHABLE_CKPLUS_SUBJECTS",
     "augmentation_sheet",
     "cascade",
+    "claims",
     "class_distribution",
     "class_maps",
     "colours",
@@ -48,6 +51,7 @@ __all__ = [
     "faces",
     "finish",
     "forest",
+    "growth",
     "heatmap",
     "learning_curves",
     "marginal_effect",

@@ -51,8 +51,9 @@ def learning_curves(
     for ax, column, scale in zip(panels, ("loss", "accuracy"), (1, 100), strict=True):
         _lines(ax, history, column, scale)
         _phases(ax, history, phase_ends)
-        for name, epoch in (kept or {}).items():
-            _mark_epoch(ax, name, epoch, at_top=column == "loss")
+        for epoch in sorted(set((kept or {}).values())):
+            names = ", ".join(name for name, at in kept.items() if at == epoch)
+            _mark_epoch(ax, names, epoch, at_top=column == "loss")
     panels[0].set_title("Loss", pad=14)
     panels[1].set_title("Accuracy in %", pad=14)
     return style.finish(figure, title, caption, profile)
@@ -197,8 +198,8 @@ def _phases(ax: Axes, history: pd.DataFrame, phase_ends: Sequence[int] | None) -
             ax.axvspan(start - 0.5, end + 0.5, color="#F1F1F1", zorder=-1, lw=0)
         if "learning_rate" in history and (end - start + 1) / len(epochs) >= 0.18:
             rates = history["learning_rate"][(epochs >= start) & (epochs <= end)]
-            falls = f" to {rates.iloc[-1]:.1g}" if rates.iloc[-1] < 0.999 * rates.iloc[0] else ""
-            ax.text((start + end) / 2, 1.015, f"rate {rates.iloc[0]:g}{falls}", size=7, ha="center",
+            falls = f" to {rates.iloc[-1]:.1g}" if rates.iloc[-1] < 0.999 * rates.max() else ""  # after a warm-up
+            ax.text((start + end) / 2, 1.015, f"rate {rates.max():.3g}{falls}", size=7, ha="center",
                     color=style.MUTED, transform=ax.get_xaxis_transform())  # fmt: skip
 
 

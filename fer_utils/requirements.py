@@ -1,0 +1,114 @@
+"""What the five reports ask for or promise: where this project does it, what was measured, what is left out.
+
+No measured number is written here: the answers come from records when the table is made.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import pandas as pd
+
+from fer_utils import answers
+from fer_utils.answers import Answer
+from fer_utils.shelf import Shelf
+
+
+@dataclass(frozen=True)
+class Requirement:
+    """One thing a report asks for.
+
+    Attributes:
+        report: its key.
+        asks: what it asks for, or says it did.
+        met: notebooks (`"04"`) and commands that do it here, in words.
+        measured: from all that is on record to a sentence.
+        left_out: what is not done here, and why; "" for nothing.
+    """
+
+    report: str
+    asks: str
+    met: str
+    measured: Answer = answers.nothing
+    left_out: str = ""
+
+
+_ONE_FACE = ("ONNX Runtime, ms", "p95", "Keras predict, ms")
+_VIDEO = ("frames/s", "median, ms", "p95")
+_IMAGENET = "ImageNet's weights, as long as no record starts from them"
+
+REQUIREMENTS: tuple[Requirement, ...] = (
+    Requirement("psg2025", "Xception with spatial attention, three blocks of training", "notebook 04",
+                answers.headline("psg2025"), "its 300 epochs, as long as fewer are all that is on record"),
+    Requirement("psg2025", "Channel attention (SE) and CBAM", "notebook 04; `python -m fer_utils queue`",
+                answers.attention),
+    Requirement("psg2025", "Inference time for one image", "notebook 11; `make bench`",
+                answers.speed(["psg2025"], _ONE_FACE)),
+    Requirement("psg2025", "Predictions within a few milliseconds", "notebook 11; `make bench`",
+                answers.speed(["compact"], _ONE_FACE), "graphics cards and phones: none was timed"),
+    Requirement("psg2025", "Robustness to lighting", "notebook 09", answers.stress("brightness", "contrast", "gamma"),
+                "real light: these are changes of grey levels"),
+    Requirement("psg2025", "Robustness to occlusion", "notebook 09", answers.stress("eyes covered", "mouth covered"),
+                "masks, hands, hair: a grey band stands for them"),
+    Requirement("psg2025", "Robustness to face angle", "notebook 09", answers.stress("rotation"),
+                "heads turned aside: no dataset here says the angle; on drawn faces notebook 09 turns them"),
+    Requirement("psg2025", "An interface: upload an image, or use a webcam", "notebook 11; `make browser-test`",
+                left_out="a public web server: pictures stay on the user's machine"),
+    Requirement("psg2025", "Batch processing of many images", "`python -m fer_utils predict FOLDER`",
+                left_out="images per second of a folder: no record"),
+    Requirement("psg2025", "Data privacy", "notebook 11: frames stay in memory; tests/test_webcam.py watches every "
+                "file that is written and every connection"),
+    Requirement("cutm2024", "Plain CNN on FER2013", "notebook 03", answers.headline("cutm2024")),
+    Requirement("cutm2024", "Predictions on images", "notebook 11; `python -m fer_utils predict PATH`"),
+    Requirement("cutm2024", "Predictions on a video file", "notebook 11; `python -m fer_utils predict VIDEO`",
+                answers.speed(["1 face"], _VIDEO), "its sound"),
+    Requirement("cutm2024", "Predictions on a webcam", "notebook 11; `make webcam`"),
+    Requirement("cutm2024", "A desktop GUI", "`make webcam`, a window of OpenCV",
+                left_out="buttons; the notebook's widget has them"),
+    Requirement("xavengers2025", "EDA: classes, splits, grey levels, intensity", "notebook 01", answers.eda),
+    Requirement("xavengers2025", "Class weights, targeted augmentation, over-sampling", "notebook 07",
+                answers.remedies),
+    Requirement("xavengers2025", "ImageNet ResNet, fine-tuned", "notebook 07", answers.headline("xavengers2025"),
+                _IMAGENET),
+    Requirement("xavengers2025", "ROC curves and AUC", "notebook 07", answers.areas),
+    Requirement("xavengers2025", "Comparison with a simple CNN, VGG, EfficientNet and published results",
+                "notebook 07, and section 4 here", answers.backbones, _IMAGENET),
+    Requirement("xavengers2025", "Real time with a Haar cascade; FPS and latency", "notebook 11; `make bench`",
+                answers.speed(["1 face", "8 faces"], _VIDEO)),
+    Requirement("xavengers2025", "Temporal smoothing", "notebook 11 counts it anew on a drawn clip",
+                left_out="real videos with labels frame by frame: none here"),
+    Requirement("xavengers2025", "Quantisation", "`make bench`",
+                answers.speed(["float32, ONNX", "int8"], ("file, bytes", "one face, ms", "accuracy, %"))),
+    Requirement("xavengers2025", "Pruning", "–", answers.absent,
+                "the network that ships is small from the start; notebook 06 searches over width and depth instead"),
+    Requirement("xavengers2025", "Grad-CAM", "notebook 09", answers.maps),
+    Requirement("xavengers2025", "Failure cases", "notebooks 03 and 09", answers.failures),
+    Requirement("iitk2023", "Two models on FER2013 and CK+", "notebook 03", answers.networks),
+    Requirement("iitk2023", "Augmentation on and off", "notebook 03", answers.augmentation),
+    Requirement("iitk2023", "Cross-entropy against L2-SVM", "notebook 05", answers.losses,
+                "its margin and C are not stated; ours are 1 and no penalty"),
+    Requirement("iitk2023", "Random forest on the network's features", "notebook 07", answers.forest),
+    Requirement("iitk2023", "30 ms a frame", "notebook 11; `make bench`", answers.speed(["1 face"], _VIDEO)),
+    Requirement("iitk2023", "Effect of hyper-parameters on each dataset", "notebook 06", answers.hyperparameters,
+                "searches in every fold; more than one seed a trial"),
+    Requirement("iitk2023", "19 % of fear is predicted as sad", "notebooks 03 and 08", answers.fear_as_sad),
+    Requirement("colab2023", "CNN on FER2013 folders", "notebook 03", answers.headline("colab2023")),
+    Requirement("colab2023", "Flip and rotation against rare classes", "notebook 07", answers.remedies,
+                "its own ranges are not stated"),
+    Requirement("colab2023", "Transfer learning", "notebook 07", answers.transfer, "it never describes its own"),
+    Requirement("colab2023", "A second dataset", "notebooks 01 and 07: CK+48 and FER+", answers.elsewhere,
+                "its “Face Emotion” is named, not described: it cannot be found"),
+)  # fmt: skip
+
+
+def table(shelf: Shelf, report: str | None = None) -> pd.DataFrame:
+    """One row per requirement: met by, measured, left out and why.
+
+    Args:
+        shelf: what is on record.
+        report: one report's key; None for all.
+    """
+    rows = [r for r in REQUIREMENTS if report in (None, r.report)]
+    lines = [(r.report, r.asks, r.met, r.measured(shelf), r.left_out or "–") for r in rows]
+    columns = ["report", "asks for", "met by", "measured", "left out, and why"]
+    return pd.DataFrame(lines, columns=columns).set_index("report" if report is None else "asks for")
