@@ -30,7 +30,8 @@ def find(identifier: str, store: Path | None = None) -> Record:
     """
     stores = [store] if store else []
     stores += [store_for("fer2013"), store_for("synthetic")]
-    for folder in stores:
+    named = bool(identifier) and Path(identifier).name == identifier  # a record's words lead nowhere else
+    for folder in stores if named else ():
         if records.is_done(folder / identifier):
             return Record(folder / identifier)
     raise ValueError(

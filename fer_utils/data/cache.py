@@ -11,18 +11,20 @@ import contextlib
 import hashlib
 import logging
 import os
-import tempfile
-import zipfile
-import zlib
+import stat
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import numpy as np
 
+from fer_utils import reading, storage
+
 Arrays = dict[str, np.ndarray]
 
+ABANDONED = 3600.0
+"""Seconds after which a half-written file is nobody's any more: its writer was killed."""
+
 _log = logging.getLogger(__name__)
-_DAMAGE = (OSError, EOFError, ValueError, KeyError, SyntaxError, RuntimeError, zlib.error, zipfile.BadZipFile)
 
 
 def folder() -> Path:
@@ -41,13 +43,24 @@ def identity(files: Iterable[str | Path], version: str) -> str:
     Args:
         files: absolute paths of the files a dataset is read from, in a fixed order.
         version: the reader's own version, raised whenever the reader returns something else.
+
+    Raises:
+        FileNotFoundError, ValueError: one is no file.
     """
     digest = hashlib.blake2b(version.encode(), digest_size=32)
     for file in files:
-        status = os.stat(file)
+        status = _status(file)
         line = f"\n{file}\t{status.st_size}\t{status.st_mtime_ns}"
         digest.update(line.encode(errors="surrogateescape"))
     return digest.hexdigest()
+
+
+def _status(file: str | Path) -> os.stat_result:
+    try:
+        status = os.stat(file)
+    except OSError:
+        status = None
+    return status if status and stat.S_ISREG(status.st_mode) else reading.regular(Path(file)).stat()
 
 
 def through(name: str, source: str, key: str, read: Callable[[], Arrays]) -> Arrays:
@@ -64,6 +77,8 @@ def through(name: str, source: str, key: str, read: Callable[[], Arrays]) -> Arr
     """
     place = source.encode(errors="surrogateescape")
     file = folder() / f"{name}-{hashlib.blake2b(place, digest_size=8).hexdigest()}.npz"
+    with contextlib.suppress(OSError):
+        storage.sweep(file.parent, older_than=ABANDONED)
     arrays = _load(file, key)
     if arrays is None:
         arrays = read()
@@ -72,30 +87,29 @@ def through(name: str, source: str, key: str, read: Callable[[], Arrays]) -> Arr
 
 
 def _load(file: Path, key: str) -> Arrays | None:
+    """The arrays in a file, which are no more bytes than it has; None where it is not there, damaged or outdated."""
     try:
-        with open(file, "rb") as raw, np.load(raw, allow_pickle=False) as stored:
-            if str(stored["key"]) == key:
-                return {name: stored[name] for name in stored.files if name != "key"}
+        with reading.regular(file).open("rb") as raw:
+            arrays = reading.arrays(raw, file, os.fstat(raw.fileno()).st_size)
     except FileNotFoundError:
-        pass
-    except _DAMAGE as reason:
+        return None
+    except (OSError, ValueError) as reason:
         _log.warning("Cache file %s is damaged (%s) and will be written anew.", file, reason)
-    return None
+        return None
+    stamp = arrays.pop("key", None)
+    return arrays if str(stamp) == _stamp(key, arrays) else None
+
+
+def _stamp(key: str, arrays: Arrays) -> str:
+    """The key with the arrays' names, types and shapes, so that a file that holds others is outdated."""
+    return " ".join([key, *sorted(f"{name} {a.dtype.str} {a.shape}" for name, a in arrays.items())])
 
 
 def _store(file: Path, key: str, arrays: Arrays) -> None:
-    """Write under a temporary name and move, so that no reader ever sees half a file."""
+    """Write so that no reader ever sees half a file."""
     try:
-        file.parent.mkdir(parents=True, exist_ok=True)
-        handle, temporary = tempfile.mkstemp(prefix=".", suffix=".tmp", dir=file.parent)
-        try:
-            with os.fdopen(handle, "wb") as out:
-                np.savez(out, key=np.array(key), **arrays)
-            os.replace(temporary, file)
-        except BaseException:
-            with contextlib.suppress(OSError):
-                os.unlink(temporary)
-            raise
+        with storage.atomic(file) as out:
+            np.savez(out, key=np.array(_stamp(key, arrays)), **arrays)
     except OSError as reason:
         remedy = "Set FER_CACHE to a folder you can write to; until then every read is a first read."
-        _log.warning("Cannot cache in %s (%s). %s", file.parent, reason, remedy)
+        _log.warning("Cannot cache in %s (%s). %s", file.parent, reason.__cause__ or reason, remedy)

@@ -82,11 +82,10 @@ def _read_votes(table: tables.Table) -> tuple[np.ndarray, np.ndarray]:
         fields = table.fields(number, line)
         counts = [fields[name] for name in VOTES]
         if not all(count.isdigit() and len(count) < 4 for count in counts):
-            came = b",".join(counts).decode(errors="replace")
-            raise table.error(number, "A vote count is a whole number up to 999", came)
+            raise table.error(number, "A vote count is a whole number up to 999", tables.shown(b",".join(counts)))
         row = [int(count) for count in counts]
         votes.append(row if fields["image name"] else [0] * (len(row) - 1) + row[-1:])
-        usage.append(fields["usage"].decode(errors="replace"))
+        usage.append(tables.usage_of(table, number, fields["usage"]))
     return np.array(usage), np.array(votes, np.int64).reshape(-1, len(VOTES))
 
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from fer_utils.data import ckplus, fer2013, ferplus, sources, tables
+from fer_utils.data import ckplus, fer2013, ferplus, packed, sources, tables
 from fer_utils.data.dataset import FaceDataset
 
 _TRAINING = (3995, 436, 4097, 7215, 4830, 3171, 4965)
@@ -192,7 +192,7 @@ def _absent(name: str, present: set[str]) -> list[str]:
 def _md5(source: Any) -> list[str]:
     if not isinstance(source, tables.Table):
         return []
-    with tables.opened(source.path, source.member) as file:
+    with packed.opened(source.path, source.member) as file:
         digest = hashlib.file_digest(file, "md5").hexdigest()
     known = KNOWN_MD5.get(digest, "a file we do not know, which may hold the same images")
     return [f"  md5 {digest}: {known}"]

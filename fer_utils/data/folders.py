@@ -13,9 +13,12 @@ import cv2
 import numpy as np
 
 from fer_utils.data.dataset import EXPRESSIONS, SIZE
+from fer_utils.reading import content, regular
 
 LARGEST_FILE = 1 << 20
 """Bytes; a 48 x 48 image takes about two thousand."""
+
+_WITHOUT_LENGTH = (0x00, 0x01, *range(0xD0, 0xDA))
 
 ALIASES = {name: name for name in (*EXPRESSIONS, "contempt")} | {
     "anger": "angry", "disgusted": "disgust", "fearful": "fear", "happiness": "happy", "sadness": "sad",
@@ -88,18 +91,18 @@ def decode(path: Path) -> np.ndarray:
     Files with three equal channels count as grey.
 
     Raises:
-        ValueError: not a whole PNG or JPEG, another size, or coloured; the message names the file.
+        ValueError, FileNotFoundError: not a whole PNG or JPEG, another size, or coloured; the message names the file.
     """
-    if path.stat().st_size > LARGEST_FILE:
-        raise _error(path, "A 48 x 48 image takes at most 1 MiB", f"{path.stat().st_size:,} bytes")
-    data = path.read_bytes()
+    if (bytes_there := regular(path).stat().st_size) > LARGEST_FILE:
+        raise _error(path, "A 48 x 48 image takes at most 1 MiB", f"{bytes_there:,} bytes")
+    data = content(path, LARGEST_FILE)
     size = _png_size(data) if data[:8] == b"\x89PNG\r\n\x1a\n" else _jpeg_size(data)
     if size is None:
         raise _error(path, "An image is a whole PNG or JPEG file", "a truncated or damaged file, or no image")
     if size != (SIZE, SIZE):
         raise _error(path, f"Images have {SIZE} x {SIZE} pixels", f"{size[0]} x {size[1]}")
-    image = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
-    if image is None or image.dtype != np.uint8:
+    image = _pixels(data)
+    if image is None or image.dtype != np.uint8 or image.shape[:2] != (SIZE, SIZE):
         raise _error(path, "An image can be decoded to 8 bits", "one that cannot")
     if image.ndim == 3:
         if not (image[..., 0] == image[..., 1]).all() or not (image[..., 0] == image[..., 2]).all():
@@ -108,20 +111,29 @@ def decode(path: Path) -> np.ndarray:
     return image
 
 
+def _pixels(data: bytes) -> np.ndarray | None:
+    try:
+        return cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
+    except cv2.error:
+        return None
+
+
 def _error(path: Path, rule: str, came: str) -> ValueError:
     remedy = "Fetch the file again (`make data` says from where), or move it away."
     return ValueError(f"{path}: {rule}; got {came}. {remedy}")
 
 
 def _png_size(data: bytes) -> tuple[int, int] | None:
-    """Width and height, or None unless every chunk down to IEND is there with its checksum."""
+    """Width and height, or None unless every chunk down to IEND is there with its checksum, IHDR first and once."""
     size, place = None, 8
     while place + 12 <= len(data):
         length, kind = struct.unpack_from(">I4s", data, place)
         end = place + 8 + length
         if end + 4 > len(data) or zlib.crc32(data[place + 4 : end]) != int.from_bytes(data[end : end + 4]):
             return None
-        if kind == b"IHDR" and length == 13:
+        if (kind == b"IHDR") != (place == 8) or (place == 8 and length != 13):
+            return None
+        if kind == b"IHDR":
             size = struct.unpack_from(">II", data, place + 8)
         if kind == b"IEND":
             return size
@@ -130,12 +142,18 @@ def _png_size(data: bytes) -> tuple[int, int] | None:
 
 
 def _jpeg_size(data: bytes) -> tuple[int, int] | None:
-    """Width and height from the frame header, or None unless start and end marks are there."""
+    """Width and height from the frame header, or None unless start and end marks are there.
+
+    Marks without a length have no place before the frame header. To step over them as if they had one would be to
+    read another header than the decoder does.
+    """
     if data[:3] != b"\xff\xd8\xff" or b"\xff\xd9" not in data[-64:]:
         return None
     place = 2
     while place + 9 <= len(data) and data[place] == 0xFF:
         kind, length = data[place + 1], int.from_bytes(data[place + 2 : place + 4])
+        if kind in _WITHOUT_LENGTH:
+            return None
         if 0xC0 <= kind <= 0xCF and kind not in (0xC4, 0xC8, 0xCC):
             height, width = struct.unpack_from(">HH", data, place + 5)
             return width, height

@@ -12,11 +12,15 @@ import numpy as np
 
 from fer_utils.data import folders, tables
 from fer_utils.data.dataset import FaceDataset
+from fer_utils.reading import told
 
 DEPTH = 5
 """How many folders deep a class folder may lie: root/fer2013/images/train/angry is 4."""
 
 COMPETITION = "challenges-in-representation-learning-facial-expression-recognition-challenge"
+
+MOST_FOLDERS = 100_000
+"""How many folders are looked into."""
 
 GUIDE = {
     "fer2013": f"fer2013.csv or icml_face_data.csv of the Kaggle competition {COMPETITION} "
@@ -36,12 +40,13 @@ class MissingDataError(FileNotFoundError, ValueError):
 
 @dataclass
 class Found:
-    """The tables and class folders under the absolute path `root`, and other files that look like data."""
+    """The tables and class folders under the absolute path `root`, other files that look like data, folders seen."""
 
     root: Path
     tables: list[tables.Table] = field(default_factory=list)
     folders: list[folders.ClassFolders] = field(default_factory=list)
     others: list[Path] = field(default_factory=list)
+    n_folders: int = 0
 
 
 def find(root: Path) -> Found:
@@ -51,14 +56,14 @@ def find(root: Path) -> Found:
         MissingDataError: nothing at `root`.
         ValueError: `root` is a file but no table of faces, or something cannot be read.
     """
-    if not root.exists():
+    if not _exists(root):
         raise MissingDataError(
             f"A dataset is read from a file or folder; got {root}, which does not exist. "
             "Run `make data`: it says what to fetch and where to put it."
         )
     found = Found(root.absolute())
     if root.is_dir():
-        _walk(found.root, DEPTH, found)
+        _walk(found.root, (), found)
         return found
     found.tables += tables.sniff(found.root)
     if not found.tables:
@@ -69,18 +74,32 @@ def find(root: Path) -> Found:
     return found
 
 
-def _walk(folder: Path, depth: int, found: Found) -> tuple[str, ...]:
-    """Collect what is under `folder`; return the names of the images that lie in it directly."""
+def _exists(root: Path) -> bool:
     try:
-        with os.scandir(folder) as listing:
-            entries = sorted((e for e in listing if not e.name.startswith((".", "__"))), key=lambda e: e.name)
-    except PermissionError as reason:
-        remedy = "Change its permissions, or name another folder."
-        raise ValueError(f"{folder} must be readable; got {reason.strerror}. {remedy}") from reason
+        return root.exists()
+    except OSError as reason:  # a name that is too long, for example
+        raise ValueError(f"A dataset is read from a file or folder; got {told(reason)}. Name another.") from None
+
+
+def _walk(folder: Path, above: tuple[tuple[int, int], ...], found: Found) -> tuple[str, ...]:
+    """Collect what is under `folder`; return the names of the images that lie in it directly.
+
+    Args:
+        folder: where to look.
+        above: device and number of the folders on the way there; a link back to one of them is passed over.
+        found: what is added to.
+    """
+    found.n_folders += 1
+    if found.n_folders > MOST_FOLDERS:
+        came = f"got more under {found.root}. Name one of them."
+        raise ValueError(f"Data lies in at most {MOST_FOLDERS:,} folders; {came}")
+    here, entries = _listing(folder)
+    if here in above:
+        return ()
     images, classes = [], {}
     for entry in entries:
         if entry.is_dir():
-            inside = _walk(Path(entry.path), depth - 1, found) if depth else ()
+            inside = _walk(Path(entry.path), (*above, here), found) if len(above) < DEPTH else ()
             if inside or folders.is_class(entry.name):
                 classes[entry.name] = inside
         elif entry.name.lower().endswith(tables.SUFFIXES):
@@ -90,6 +109,18 @@ def _walk(folder: Path, depth: int, found: Found) -> tuple[str, ...]:
     if any(map(folders.is_class, classes)):
         found.folders.append(folders.ClassFolders(folder, classes))
     return tuple(images)
+
+
+def _listing(folder: Path) -> tuple[tuple[int, int], list[os.DirEntry[str]]]:
+    """A folder's device and number, and what it holds, by name; hidden entries are passed over."""
+    try:
+        status = folder.stat()
+        with os.scandir(folder) as listing:
+            entries = sorted((e for e in listing if not e.name.startswith((".", "__"))), key=lambda e: e.name)
+    except OSError as reason:
+        remedy = "Change its permissions, or name another folder."
+        raise ValueError(f"{folder} must be readable; got {reason.strerror}. {remedy}") from reason
+    return (status.st_dev, status.st_ino), entries
 
 
 def _add_file(path: Path, found: Found) -> None:

@@ -98,6 +98,24 @@ class Split:
         return {"train": len(self.train), "validation": len(self.validation), "test": len(self.test)}
 
 
+@dataclass(frozen=True)
+class _Facts:
+    """What a split depends on, image by image in canonical order: everything but the pixels, which are not copied."""
+
+    name: str
+    labels: np.ndarray
+    digests: np.ndarray
+    usage: np.ndarray | None
+    subjects: np.ndarray | None
+    sequences: np.ndarray | None
+
+    @classmethod
+    def ordered(cls, dataset: FaceDataset, order: np.ndarray) -> _Facts:
+        names = ("labels", "digests", "usage", "subjects", "sequences")
+        found = {name: getattr(dataset, name) for name in names}
+        return cls(dataset.name, **{name: None if v is None else v[order] for name, v in found.items()})
+
+
 def make(dataset: FaceDataset, spec: SplitSpec) -> Split:
     """Divide `dataset` as `spec` says.
 
@@ -109,7 +127,7 @@ def make(dataset: FaceDataset, spec: SplitSpec) -> Split:
             too few images or groups to stand in every part.
     """
     order = dataset.canonical_order
-    ranked = dataset.subset(order)
+    ranked = _Facts.ordered(dataset, order)
     if spec.kind in ("usage", "merged"):
         train, validation, test = _by_usage(ranked)
         if spec.kind == "merged":
@@ -124,7 +142,7 @@ def make(dataset: FaceDataset, spec: SplitSpec) -> Split:
     return Split(*(order[part] for part in ranks), hash=content.hexdigest())
 
 
-def _by_usage(dataset: FaceDataset) -> tuple[np.ndarray, ...]:
+def _by_usage(dataset: _Facts) -> tuple[np.ndarray, ...]:
     found = set() if dataset.usage is None else set(np.unique(dataset.usage))
     if not set(USAGES) <= found:
         raise ValueError(
@@ -135,7 +153,7 @@ def _by_usage(dataset: FaceDataset) -> tuple[np.ndarray, ...]:
     return tuple(np.flatnonzero(dataset.usage == usage) for usage in USAGES)
 
 
-def _groups(dataset: FaceDataset, field: str | None) -> np.ndarray | None:
+def _groups(dataset: _Facts, field: str | None) -> np.ndarray | None:
     if field is None:
         return None
     groups = getattr(dataset, field)
@@ -180,7 +198,7 @@ def _stratified(indices: np.ndarray, size: float | int, seed: int, labels: np.nd
         ) from error
 
 
-def _limited(dataset: FaceDataset, train: np.ndarray, test: np.ndarray, spec: SplitSpec) -> np.ndarray:
+def _limited(dataset: _Facts, train: np.ndarray, test: np.ndarray, spec: SplitSpec) -> np.ndarray:
     """The training part after `test_copies` and `max_train`."""
     size, labels = spec.max_train, dataset.labels
     if size is None or size >= len(train):

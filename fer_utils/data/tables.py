@@ -6,33 +6,29 @@ rows, and any row that deviates is parsed again on its own, so that the message 
 
 from __future__ import annotations
 
-import gzip
-import io
-import lzma
-import zipfile
-import zlib
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
-from itertools import filterfalse, islice
+from itertools import islice
 from pathlib import Path
-from typing import BinaryIO
 
 import numpy as np
 
+from fer_utils.data import packed
 from fer_utils.data.dataset import SIZE, USAGES
 
 PIXELS = SIZE * SIZE
 LONGEST_LINE = 1 << 16
 """Bytes; a row of 2,304 pixels needs at most 9,240."""
+LARGEST = 1 << 33
+"""Bytes of a table when it is unpacked; FER2013's has 301 million."""
+MOST_LINES = 1_000_000
+"""Lines of a table, blank ones included; FER2013's has 35,888."""
 SUFFIXES = (".png", ".jpg", ".jpeg")
 """Endings, in lower case, of the images that a dataset may consist of."""
 BATCH = 64
 """Rows parsed at once: about half a megabyte, which stays in a core's cache."""
 CONTEMPT = 7
 """Label of contempt in ckextended.csv; FER2013 ends at 6."""
-
-_DAMAGE = (EOFError, OSError, RuntimeError, zlib.error, lzma.LZMAError, zipfile.BadZipFile)
 
 
 @dataclass(frozen=True)
@@ -63,18 +59,27 @@ class Table:
         """Data rows with their number (the first is 1); blank lines are passed over.
 
         Raises:
-            ValueError: the archive is damaged, or a line is longer than any row of pixels can be.
+            ValueError: the archive is damaged, a column is there twice, a line is longer than any row of pixels can
+                be, or there are more lines than any of these tables has.
         """
-        with opened(self.path, self.member) as file:
-            file.readline(LONGEST_LINE)
+        named = [name for name in self.columns if name]
+        if len(set(named)) < len(named):
+            raise self.error(0, "A header names each column once", shown(",".join(self.columns).encode()))
+        with packed.opened(self.path, self.member) as file:
+            size = len(file.readline(LONGEST_LINE))
             number = 0
-            while line := file.readline(LONGEST_LINE):
-                if line.isspace():
-                    continue
-                number += 1
+            for lines in range(1, MOST_LINES + 2):
+                line = file.readline(LONGEST_LINE)
+                size += len(line)
+                if not line:
+                    return
                 if len(line) == LONGEST_LINE:
-                    raise self.error(number, "A row is one line of 2,304 pixels", "a line over 65,535 bytes")
-                yield number, line
+                    raise self.error(number + 1, "A row is one line of 2,304 pixels", "a line over 65,535 bytes")
+                if lines > MOST_LINES or size > LARGEST:
+                    raise self.error(number + 1, f"A table has at most {MOST_LINES:,} lines and 8 GiB", "more")
+                if not line.isspace():
+                    number += 1
+                    yield number, line
 
     def fields(self, number: int, line: bytes) -> dict[str, bytes]:
         """The fields of data row `number` by column, without quotes and spaces around them.
@@ -107,66 +112,18 @@ class Table:
         return ValueError(f"{where}: {rule}; got {came}. {remedy}")
 
 
-@contextmanager
-def opened(path: Path, member: str | None = None) -> Iterator[BinaryIO]:
-    """Open a plain, gzip, xz or zip file for reading lines of bytes.
-
-    Raises:
-        ValueError: the compressed data ends early or is damaged.
-    """
-    try:
-        if member is not None:
-            with zipfile.ZipFile(path) as archive, archive.open(member) as file:
-                yield io.BufferedReader(file, 1 << 20)
-            return
-        with open(path, "rb") as raw:
-            magic = raw.peek(6)
-            if not magic.startswith((b"\x1f\x8b", b"\xfd7zXZ")):
-                yield raw
-                return
-            opener = lzma.open if magic.startswith(b"\xfd") else gzip.open
-            with opener(raw) as file:
-                yield io.BufferedReader(file, 1 << 20)
-    except _DAMAGE as reason:
-        raise _damaged(path, reason) from reason
-
-
 def sniff(path: Path) -> list[Table]:
     """The tables in a file: none, one, or for a zip one for each CSV inside.
 
     Raises:
         ValueError: the file is a damaged archive.
     """
-    with opened(path) as file:
+    with packed.opened(path) as file:
         head = file.readline(4096)
-    heads = _zip_heads(path) if head[:4] == b"PK\x03\x04" else {None: head}
+    zipped = head[:4] == b"PK\x03\x04"
+    heads: dict[str | None, bytes] = {**packed.first_lines(path, SUFFIXES, 4096)} if zipped else {None: head}
     tables = [Table(path, member, _columns(head)) for member, head in heads.items()]
     return [table for table in tables if table.kind != "other"]
-
-
-def _zip_heads(path: Path) -> dict[str | None, bytes]:
-    """First line of each file in a zip that is no image and not hidden."""
-    try:
-        with zipfile.ZipFile(path) as archive:
-            names = sorted(n for n in archive.namelist() if not n.lower().endswith(("/", *SUFFIXES)))
-            heads: dict[str | None, bytes] = {}
-            for name in filterfalse(_hidden, names):
-                with archive.open(name) as file:
-                    heads[name] = file.readline(4096)
-            return heads
-    except _DAMAGE as reason:
-        raise _damaged(path, reason) from reason
-
-
-def _damaged(path: Path, reason: Exception) -> ValueError:
-    return ValueError(
-        f"{path} must be readable to its end (an archive: whole and unencrypted); got "
-        f"{type(reason).__name__}: {reason}. Fetch it again, or unpack it and name the CSV."
-    )
-
-
-def _hidden(member: str) -> bool:
-    return any(part.startswith((".", "__MACOSX")) for part in member.split("/"))
 
 
 def _columns(header: bytes) -> tuple[str, ...]:
@@ -176,7 +133,7 @@ def _columns(header: bytes) -> tuple[str, ...]:
 
 def describe(path: Path) -> str:
     """What a file that is no table of faces seems to be, in words for an error message."""
-    with opened(path) as file:
+    with packed.opened(path) as file:
         head = file.read(512)
     known = {
         b"\x89PNG": "a PNG image",
@@ -210,19 +167,19 @@ def read_faces(table: Table, n_classes: int) -> dict[str, np.ndarray]:
     Raises:
         ValueError: a bad row; the message names file, row, rule and remedy.
     """
-    images, labels, usage = [], [], []
+    pixels_so_far, labels, usage = bytearray(), [], []  # grows in place: one copy of the images, ever
     rows = table.rows()
     while batch := list(islice(rows, BATCH)):
         fields = [(number, table.fields(number, line)) for number, line in batch]
         labels += [_label(table, number, row["emotion"], n_classes) for number, row in fields]
-        usage += [_usage(table, number, row.get("usage", b"Training")) for number, row in fields]
+        usage += [usage_of(table, number, row.get("usage", b"Training")) for number, row in fields]
         pixels = parse_pixels([row["pixels"] for _, row in fields])
         if pixels is None:
             pixels = np.stack([_pixels(table, number, row["pixels"]) for number, row in fields])
-        images.append(pixels)
-    if not images:
+        pixels_so_far += pixels.data
+    if not labels:
         raise ValueError(f"{table} must have rows below its header; got none. Fetch it again.")
-    faces = np.concatenate(images).reshape(-1, SIZE, SIZE)
+    faces = np.frombuffer(pixels_so_far, np.uint8).reshape(-1, SIZE, SIZE)
     return {"images": faces, "labels": np.array(labels, np.int64), "usage": np.array(usage)}
 
 
@@ -263,13 +220,14 @@ def _label(table: Table, number: int, field: bytes, n_classes: int) -> int:
         return int(field)
     remedy = "7 is contempt in ckextended.csv: read that with load('ckplus', ...)." if field == b"7" else ""
     rule = f"The emotion is a whole number from 0 to {n_classes - 1}"
-    raise table.error(number, rule, _shown(field), remedy)
+    raise table.error(number, rule, shown(field), remedy)
 
 
-def _usage(table: Table, number: int, field: bytes) -> str:
+def usage_of(table: Table, number: int, field: bytes) -> str:
+    """The published part that a row's field names; ValueError if it names none."""
     name = field.decode("ascii", errors="replace")
     if name not in USAGES:
-        raise table.error(number, f"Usage is one of {', '.join(USAGES)}", _shown(field))
+        raise table.error(number, f"Usage is one of {', '.join(USAGES)}", shown(field))
     return name
 
 
@@ -280,11 +238,12 @@ def _pixels(table: Table, number: int, field: bytes) -> np.ndarray:
         raise table.error(number, f"A face has {PIXELS:,} pixels (48 x 48)", f"{len(tokens):,}")
     for position, token in enumerate(tokens, 1):
         if not token.isdigit() or len(token) > 3 or int(token) > 255:
-            came = f"{_shown(token)} at pixel {position}"
+            came = f"{shown(token)} at pixel {position}"
             raise table.error(number, "A pixel is a whole number from 0 to 255", came)
     return np.array(tokens, dtype="S3").astype(np.uint8)
 
 
-def _shown(field: bytes) -> str:
+def shown(field: bytes) -> str:
+    """A field as a message shows it."""
     text = field[:40].decode("utf-8", errors="replace")
     return repr(text) if len(field) <= 40 else f"{text!r}..."

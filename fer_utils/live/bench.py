@@ -1,7 +1,7 @@
 """How fast, and how much smaller: `python -m fer_utils.live.bench`, or `make bench`.
 
-Times are medians and 95th percentiles of single calls on two cores, in one run. Nothing is written unless `--out` asks
-for it. A busy machine measures the others' work too: run it on an idle one.
+Times are medians and 95th percentiles of single calls on two cores, in one run. Nothing is written unless `--record`
+asks for it. A busy machine measures the others' work too: run it on an idle one.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import keras
 import numpy as np
 import pandas as pd
 
-from fer_utils import augment, backend, data, metrics, models, weights
+from fer_utils import augment, backend, data, metrics, models, records, tables, weights
 from fer_utils.live import engines, export, quantise
 from fer_utils.live.drawing import draw
 from fer_utils.live.engines import Engine, OnnxEngine
@@ -26,6 +26,7 @@ from fer_utils.live.faces import Frame
 from fer_utils.live.images import read_image
 from fer_utils.live.recognizer import EmotionRecognizer
 from fer_utils.live.session import Session
+from fer_utils.paths import reports_root
 
 CORES = 2
 NETWORKS = {"iitk2023_model2": 6.0, "psg2025": 9.0}
@@ -185,28 +186,23 @@ def _data(description: Description, n_images: int | None) -> tuple[np.ndarray, n
 def main() -> None:
     """Measure and print; write too if asked."""
     parser = argparse.ArgumentParser(prog="python -m fer_utils.live.bench", description=__doc__)
-    parser.add_argument("--out", type=Path, help="also write the tables to this Markdown file")
+    parser.add_argument("--record", metavar="NAME", help="also write the measurement record speed-NAME")
     parser.add_argument("--seconds", type=float, default=4.0, help="for each timing (default: 4)")
     options = parser.parse_args()
     if hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:CORES])
     cv2.setNumThreads(CORES)
     load = os.getloadavg()[0] if hasattr(os, "getloadavg") else float("nan")
-    text = f"{backend.device()}; {CORES} threads; load average before the start {load:.1f}.\n"
-    print(text, flush=True)
+    where = f"{backend.device()}; {CORES} threads; load average before the start {load:.1f}"
+    print(f"{where}\n", flush=True)
+    made = []
     for make in (lambda: one_face(options.seconds), video, lambda: formats(options.seconds)):
-        table = _markdown(make())
-        print(table, flush=True)
-        text += "\n" + table
-    if options.out:
-        options.out.write_text(text, encoding="utf-8")
-
-
-def _markdown(table: pd.DataFrame) -> str:
-    head = [table.index.name, *table.columns]
-    body = ([index, *row] for index, row in zip(table.index, table.fillna("").to_numpy(), strict=True))
-    lines = [head, ["---"] * len(head), *body]
-    return "\n".join("| " + " | ".join(map(str, line)) + " |" for line in lines) + "\n"
+        table = make().fillna("").reset_index()
+        print(tables.pipes(table), flush=True)
+        made.append(table.to_dict("split", index=False))
+    if options.record:
+        store = reports_root() / "measurements"
+        records.measure(f"speed-{options.record}", store, lambda: ({"machine": where, "tables": made}, {}))
 
 
 if __name__ == "__main__":

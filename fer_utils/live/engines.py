@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Protocol
@@ -11,14 +11,14 @@ from typing import Any, Protocol
 import keras
 import numpy as np
 
-from fer_utils import weights
-from fer_utils.live import export
+from fer_utils import reading, weights
+from fer_utils.live import export, modelfiles
 from fer_utils.live.export import Description
+from fer_utils.live.modelfiles import INSTALL
+from fer_utils.live.modelfiles import parsed as parsed
 from fer_utils.records import Record
 
 _REFUSED = (".pkl", ".pickle", ".pt", ".pth", ".h5", ".joblib")
-
-INSTALL = "Install it with: python -m pip install 'fer-study[live]'."
 
 
 class Engine(Protocol):
@@ -59,12 +59,17 @@ class OnnxEngine:
         settings.intra_op_num_threads = threads or _cores()
         settings.inter_op_num_threads = 1
         settings.add_session_config_entry("session.intra_op.allow_spinning", "0")
-        settings.log_severity_level = 3
-        self.description = description_of(content)
-        self._session = onnxruntime.InferenceSession(content, settings, providers=["CPUExecutionProvider"])
-        given, made = self._session.get_inputs(), self._session.get_outputs()
-        k = len(self.description.class_names)
-        if [v.name for v in (*given, *made)] != ["image", "logits"] or made[0].shape[-1] != k:
+        settings.log_severity_level = 4  # what is wrong is said in a sentence
+        self.description = _of(proto := parsed(content))
+        k, size = len(self.description.class_names), self.description.size
+        modelfiles.check_graph(proto, size)
+        try:
+            self._session = onnxruntime.InferenceSession(content, settings, providers=["CPUExecutionProvider"])
+            scores = self(np.zeros((1, size, size, 1), np.float32))
+        except Exception as error:  # ONNX Runtime's own errors, which derive from no common one
+            rule = "A model file takes `image` and gives `logits`"
+            raise ValueError(f"{rule}; this one does not run ({reading.told(error)}).") from None
+        if scores.shape != (1, k) or not np.isfinite(scores).all():
             raise ValueError(f"A model file takes `image` and gives {k} `logits`, one a class; this one does not.")
 
     def __call__(self, batch: np.ndarray) -> np.ndarray:
@@ -90,51 +95,24 @@ class KerasEngine:
         return np.asarray(self._model.predict_on_batch(batch))
 
 
-def parsed(content: bytes) -> Any:
-    """The ONNX model in a file's bytes, which must be complete in itself.
-
-    Raises:
-        ValueError: no ONNX file, or one that points to other files.
-        ImportError: the package `onnx` is not installed.
-    """
-    try:
-        import onnx
-    except ImportError as error:
-        raise ImportError(f"An .onnx file is read by the package onnx, which is missing. {INSTALL}") from error
-    try:
-        proto = onnx.load_model_from_string(content)
-    except Exception as error:  # protobuf's own errors, which differ between its implementations
-        reason = type(error).__name__
-        raise ValueError(f"A model file is ONNX; these {len(content):,} bytes are not ({reason}).") from None
-    if any(tensor.data_location or tensor.external_data for tensor in _tensors(proto)):
-        raise ValueError("A model file is complete in itself; this one points to weights in other files: refused.")
-    return proto
-
-
-def _tensors(message: Any) -> Iterator[Any]:
-    """Every tensor at any depth of an ONNX message: weights, attributes, branches, functions."""
-    if type(message).__name__ == "TensorProto":
-        yield message
-        return
-    for descriptor, value in message.ListFields():
-        if descriptor.message_type is not None:
-            for item in value if descriptor.is_repeated else [value]:
-                yield from _tensors(item)
-
-
 def description_of(content: bytes) -> Description:
     """The description inside an ONNX file.
 
     Raises:
         ValueError: the file holds none, or is refused by `parsed`.
     """
-    found = {entry.key: entry.value for entry in parsed(content).metadata_props}
+    return _of(parsed(content))
+
+
+def _of(proto: Any) -> Description:
+    found = {str(entry.key): entry.value for entry in proto.metadata_props}
     if export.KEY not in found:
         raise ValueError(
             "A model file carries its classes and temperature; this ONNX file was not written by this study. "
             "Write one with: python -m fer_utils export ID --out FILE."
         )
-    return Description.from_text(found[export.KEY])
+    text = found[export.KEY]
+    return Description.from_text(text if isinstance(text, str) else repr(text))  # bytes, where they are not UTF-8
 
 
 def load(
@@ -169,7 +147,7 @@ def _of_path(path: Path, class_names: Sequence[str], threads: int | None) -> Eng
     if path.suffix == ".onnx":
         return _of_file(_content(path), threads)
     if path.suffix == ".keras":
-        found = keras.saving.load_model(path, compile=False, safe_mode=True)
+        found = modelfiles.network(path)
         return _of_network(found, _described(found, class_names), threads)
     raise ValueError(
         f"A model is an .onnx or .keras file or a run's id; got {path.name}. Pickled files may run any program and "
@@ -184,11 +162,9 @@ def shipped() -> Path:
 
 
 def _content(path: Path) -> bytes:
-    if not path.is_file():
+    if not path.exists():
         raise FileNotFoundError(f"There is no model file {path}. Write it: python -m fer_utils export ID --out {path}")
-    if (size := path.stat().st_size) > export.LARGEST_FILE:
-        raise ValueError(f"A model file has at most {export.LARGEST_FILE:,} bytes; {path} has {size:,}.")
-    return path.read_bytes()
+    return reading.content(path, export.LARGEST_FILE)
 
 
 def _of_file(content: bytes, threads: int | None) -> Engine:
@@ -205,8 +181,12 @@ def rebuilt(content: bytes) -> tuple[keras.Model, Description]:
     description = description_of(content)
     if not description.model:
         raise ValueError(f"Only networks of this study can be rebuilt in Keras; this file names none. {INSTALL}")
-    model = export.build(description)
-    graph.read_weights(parsed(content), model)
+    try:
+        model = export.build(description)
+        graph.read_weights(parsed(content), model)
+    except Exception as error:  # options of another network, or weights that do not fit: Keras has many words for it
+        rule = "A model file holds the weights of the network it names"
+        raise ValueError(f"{rule}; this one does not ({reading.told(error)}).") from None
     return model, description
 
 

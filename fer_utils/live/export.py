@@ -6,13 +6,15 @@ import dataclasses
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import keras
 
-from fer_utils import calibration, models, weights
+from fer_utils import calibration, models, schema, weights
 from fer_utils.config import Phase, RunConfig
+from fer_utils.live.modelfiles import LARGEST_FILE as LARGEST_FILE
 from fer_utils.records import Record, atomic
 
 FOLDER = Path(__file__).parent / "models"
@@ -20,9 +22,6 @@ FOLDER = Path(__file__).parent / "models"
 
 KEY = "fer_study"
 """Name of the description among an ONNX file's metadata."""
-
-LARGEST_FILE = 200_000_000
-"""Bytes of a file that is read."""
 
 _LICENCE = {
     "synthetic": "Trained on drawn faces; MIT like the code that draws them.",
@@ -68,14 +67,17 @@ class Description:
         Raises:
             ValueError: not such a text.
         """
-        try:
-            values = json.loads(text)
-            found = cls(**{**values, "class_names": tuple(map(str, values["class_names"]))})
-        except (KeyError, TypeError, json.JSONDecodeError) as error:
-            raise ValueError(f"A description is the JSON that `to_text` writes; got {text[:80]!r} ({error}).") from None
-        if not (found.temperature > 0 and found.size > 0 and len(found.class_names) > 1):
-            raise ValueError(f"A description has a temperature and size above 0 and two classes or more; got {found}.")
-        return found
+        values = schema.json_object(text.encode(errors="replace"), "A description", _description(), finite=True)
+        return cls(**{**values, "class_names": tuple(values["class_names"])})
+
+
+@cache
+def _description() -> Any:
+    """What a description must hold; numbers within what a network here can have."""
+    return schema.of(
+        Description, class_names={"minItems": 2, "maxItems": 1000, "uniqueItems": True},
+        temperature={"exclusiveMinimum": 0, "maximum": 1e6}, size={"minimum": 1, "maximum": 1024},
+    )  # fmt: skip
 
 
 def describe(record: Record, kept: str | None = None) -> Description:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import stat
 import warnings
 from pathlib import Path
 
@@ -9,11 +10,18 @@ import cv2
 import numpy as np
 from PIL import Image, ImageOps
 
+from fer_utils.reading import told
+
 FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "TIFF", "PPM", "GIF")
 """What is read; others (vector formats, say) would run further programs."""
 
 MAX_PIXELS = 80_000_000
 """Largest picture that is decoded, width times height."""
+
+LARGEST_FILE = 500_000_000
+"""Bytes of a picture's file: more than `MAX_PIXELS` of three colours of 16 bits."""
+
+_STRIP = 1 << 20  # pixels that are converted at once
 
 COLOUR_ORDERS = ("bgr", "rgb")
 
@@ -82,8 +90,9 @@ def read_image(path: Path) -> np.ndarray:
     Raises:
         UnreadableError: no picture, a damaged one, or one that is too large.
     """
+    _check_file(path)
     try:
-        with warnings.catch_warnings():
+        with warnings.catch_warnings(action="ignore"):
             warnings.simplefilter("error", Image.DecompressionBombWarning)
             with Image.open(path, formats=FORMATS) as image:
                 _check_size(*image.size)
@@ -93,9 +102,22 @@ def read_image(path: Path) -> np.ndarray:
         raise
     except (Image.DecompressionBombError, Image.DecompressionBombWarning):
         raise UnreadableError(f"a picture has at most {MAX_PIXELS:,} pixels; this one claims more.") from None
-    except (OSError, SyntaxError, ValueError, EOFError, MemoryError) as error:
+    except Exception as error:  # on damaged files Pillow's readers raise nearly every kind there is
         reason = error.strerror if isinstance(error, OSError) and error.strerror else "no picture, or not a whole one"
         raise UnreadableError(f"{reason}; what is read are {', '.join(FORMATS)} files.") from error
+
+
+def _check_file(path: Path) -> None:
+    """Refuse what has no end to be read to, before it is opened."""
+    try:
+        status = path.stat()
+        reason = "" if stat.S_ISREG(status.st_mode) else "a folder, a pipe or a device and no file"
+        if not reason and status.st_size > LARGEST_FILE:
+            reason = f"a file of {status.st_size:,} bytes, where {LARGEST_FILE:,} are the most"
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or told(error)
+    if reason:
+        raise UnreadableError(f"{reason}; what is read are {', '.join(FORMATS)} files.")
 
 
 def _check_size(width: int, height: int) -> None:
@@ -106,12 +128,19 @@ def _check_size(width: int, height: int) -> None:
 
 
 def _decoded(image: Image.Image) -> np.ndarray:
-    """Pixels of an opened picture, upright."""
-    upright = ImageOps.exif_transpose(image)
-    if upright.mode.startswith("I"):  # 16 bits of grey, in one of Pillow's ways to hold them
-        grey = np.asarray(upright).clip(0, 65535).astype(np.uint16)
-        return as_bgr(as_frame(grey))
-    return np.ascontiguousarray(np.asarray(upright.convert("RGB"))[..., ::-1])
+    """Pixels of an opened picture, upright; strip by strip, so that no second copy of the whole is made."""
+    ImageOps.exif_transpose(image, in_place=True)
+    width, height = image.size
+    found = np.empty((height, width, 3), np.uint8)
+    rows = max(1, _STRIP // width)
+    for top in range(0, height, rows):
+        strip = image.crop((0, top, width, min(top + rows, height)))
+        if image.mode.startswith("I"):  # 16 bits of grey, in one of Pillow's ways to hold them
+            grey = np.asarray(strip).clip(0, 65535).astype(np.uint16)
+            found[top : top + rows] = as_frame(grey)[..., None]
+        else:
+            found[top : top + rows] = np.asarray(strip.convert("RGB"))[..., ::-1]
+    return found
 
 
 def write_image(path: Path, bgr: np.ndarray) -> None:

@@ -20,6 +20,7 @@ import numpy as np
 
 from fer_utils.live.faces import Frame
 from fer_utils.live.images import MAX_PIXELS
+from fer_utils.reading import told
 
 PATIENCE = 2.0
 """Seconds for which a camera may give no picture before it counts as lost."""
@@ -49,6 +50,22 @@ class _Captured:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+    def _read(self) -> np.ndarray | None:
+        """The next picture, or None where none comes.
+
+        Raises:
+            SourceError: OpenCV cannot hold it, or it is larger than was said before.
+        """
+        try:
+            with _quiet():
+                arrived, image = self._capture.read()
+        except cv2.error as error:
+            raise SourceError(f"A frame cannot be decoded: {told(error)}.") from error
+        if arrived and image.shape[0] * image.shape[1] > MAX_PIXELS:
+            size = f"{image.shape[1]} x {image.shape[0]}"
+            raise SourceError(f"A frame has at most {MAX_PIXELS:,} pixels; one has {size}. Leave this source out.")
+        return image if arrived else None
 
     def _frame(self, image: np.ndarray, seconds: float) -> Frame:
         self._index += 1
@@ -95,10 +112,9 @@ class Camera(_Captured):
         """
         last = time.monotonic()
         while self._capture.isOpened():
-            with _quiet():
-                arrived, image = self._capture.read()
+            image = self._read()
             now = time.monotonic()
-            if arrived:
+            if image is not None:
                 last = now
                 yield self._frame(image, now - self._start)
             elif now - last > PATIENCE and self._capture.isOpened():
@@ -125,8 +141,11 @@ class VideoFile(_Captured):
         path = Path(path)
         if not path.is_file():
             raise SourceError(f"A video is a file; {path} is not there.")
-        with _quiet():
-            capture = cv2.VideoCapture(str(path.absolute()))
+        try:
+            with _quiet():
+                capture = cv2.VideoCapture(str(path.absolute()))
+        except cv2.error:
+            capture = cv2.VideoCapture()
         if not capture.isOpened():
             raise SourceError(f"{path.name} is not a video that OpenCV can read.")
         super().__init__(capture)
@@ -139,15 +158,15 @@ class VideoFile(_Captured):
         self.n_frames = int(count) if count > 0 else None
 
     def __iter__(self) -> Iterator[Frame]:
-        """Frames to the end of the file, or as far as it can be decoded."""
+        """Frames to the end of the file, or as far as it can be decoded.
+
+        Raises:
+            SourceError: one is absurdly large.
+        """
         last = -1.0
-        while self._capture.isOpened():
-            with _quiet():
-                arrived, image = self._capture.read()
-            if not arrived:
-                return
+        while self._capture.isOpened() and (image := self._read()) is not None:
             seconds = self._capture.get(cv2.CAP_PROP_POS_MSEC) / 1000
-            if not seconds > last:  # containers without time stamps
+            if not last < seconds < np.inf:  # containers without time stamps
                 seconds = max(self._index / self.frames_per_second, last)
             last = seconds
             yield self._frame(image, seconds)
