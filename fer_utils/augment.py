@@ -81,12 +81,8 @@ POLICIES: dict[str, Policy] = {
     "cutm2024": Policy(rotation=10, shift=0.1, zoom=0.1, flip=True),
     # one section's list (another has flip, rotation, zoom, shifts): flip stated, the other three ranges ours
     "xavengers2025": Policy(
-        rotation=10,
-        flip=True,
-        brightness=0.2,
-        contrast=0.2,
-        stated=("flip",),
-        named=("rotation", "brightness", "contrast"),
+        rotation=10, flip=True, brightness=0.2, contrast=0.2,
+        stated=("flip",), named=("rotation", "brightness", "contrast"),
     ),
     # all stated, for FER2013; on CK+ the report uses none
     "iitk2023": Policy(shift=0.1, flip=True, stated=("shift", "flip")),
@@ -172,9 +168,7 @@ def matrices(draws: np.ndarray, size: int, out_size: int) -> np.ndarray:
     Rotation * shift * zoom * flip * (size / out_size), about the centres of the two pixel grids.
     """
     angle = np.deg2rad(draws["rotation"])
-    rotation = np.stack([np.cos(angle), -np.sin(angle), np.sin(angle), np.cos(angle)], axis=-1).reshape(
-        -1, 2, 2
-    )
+    rotation = np.stack([np.cos(angle), -np.sin(angle), np.sin(angle), np.cos(angle)], axis=-1).reshape(-1, 2, 2)
     scale = np.stack([np.where(draws["flip"], -1, 1) * draws["zoom_x"], draws["zoom_y"]], axis=-1)
     shift = size * np.stack([draws["shift_x"], draws["shift_y"]], axis=-1)
     linear = rotation * (scale * (size / out_size))[:, None, :]
@@ -242,7 +236,7 @@ class Batches(keras.utils.PyDataset):
     Give it to ``fit`` with ``shuffle=False``: Keras otherwise reorders the batches from a global generator.
 
     Args:
-        images: uint8 (n, s, s); ValueError if this or any other argument is not as said here.
+        images: uint8 (n, s, s), or with `rows` (m, s, s); ValueError if this or any other argument is not as said here.
         labels: integers (n,), or soft labels float (n, k).
         policy: a name in ``POLICIES``, a ``Policy``, or draws (n,) made already.
         batch_size: images in a batch.
@@ -253,6 +247,7 @@ class Batches(keras.utils.PyDataset):
         drop_last: leave out a last batch that is not full.
         order: indices of the images to show, instead of ``permutation``; repeated ones are augmented alike.
         workers: threads that make batches ahead; with 1, Keras prefetches on TensorFlow only.
+        rows: int (n,), which of the images the epoch has, without copying them; all if not given.
     """
 
     def __init__(
@@ -268,16 +263,18 @@ class Batches(keras.utils.PyDataset):
         drop_last: bool = False,
         order: np.ndarray | None = None,
         workers: int = 1,
+        rows: np.ndarray | None = None,
     ) -> None:
         super().__init__(workers=workers, use_multiprocessing=False, max_queue_size=4)
         _check_images(images, square=True)
         self.images, self.batch_size, self.size, self.drop_last = images, batch_size, size, drop_last
+        self.rows = np.arange(len(images)) if rows is None else np.asarray(rows)
         labels = np.asarray(labels)
         self.labels = labels.astype(np.int32 if labels.dtype.kind in "iu" else np.float32)
         self.weights = None if sample_weight is None else np.asarray(sample_weight, np.float32)
-        self.order = permutation(seed, epoch, len(images)) if order is None else np.asarray(order)
-        self.draws = policy if isinstance(policy, np.ndarray) else draw(policy, seed, epoch, len(images))
-        self._check(len(images))
+        self.order = permutation(seed, epoch, len(self.rows)) if order is None else np.asarray(order)
+        self.draws = policy if isinstance(policy, np.ndarray) else draw(policy, seed, epoch, len(self.rows))
+        self._check(len(self.rows))
 
     def _check(self, n: int) -> None:
         y, w, order = self.labels, self.weights, self.order
@@ -297,5 +294,5 @@ class Batches(keras.utils.PyDataset):
         if not 0 <= index < len(self):
             raise IndexError(f"Batch index must be in [0, {len(self)}), got {index}: use range(len(...)).")
         rows = self.order[index * self.batch_size : (index + 1) * self.batch_size]
-        batch = (apply(self.images[rows], self.draws[rows], self.size), self.labels[rows])
+        batch = (apply(self.images[self.rows[rows]], self.draws[rows], self.size), self.labels[rows])
         return batch if self.weights is None else (*batch, self.weights[rows])

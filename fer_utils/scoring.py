@@ -8,18 +8,34 @@ from pathlib import Path
 import keras
 import numpy as np
 
-from fer_utils import augment, checkpoint
+from fer_utils import augment, checkpoint, devices
 from fer_utils.data import FaceDataset, audit
 from fer_utils.data.splits import Split
 
 _BATCH = 256
+_AT_ONCE = 4 * _BATCH  # images prepared at once: 9 MB
 
 
-def predict_logits(model: keras.Model, images: np.ndarray, size: int | None = None) -> np.ndarray:
-    """Logits float32 (n, k) of uint8 images (n, 48, 48), prepared as in training and without augmentation."""
-    if len(images) == 0:
+def predict_logits(
+    model: keras.Model, images: np.ndarray, size: int | None = None, rows: np.ndarray | None = None
+) -> np.ndarray:
+    """Logits of images, prepared as in training and without augmentation, a few thousand at a time.
+
+    Args:
+        model: gives scores (n, k).
+        images: uint8 (m, 48, 48).
+        size: side of what the network sees; None for that of the images.
+        rows: int (n,), which images; None for all.
+
+    Returns:
+        float32 (n, k).
+    """
+    rows = np.arange(len(images)) if rows is None else rows
+    if len(rows) == 0:
         return np.zeros((0, model.output_shape[-1]), np.float32)
-    return model.predict(augment.prepare(images, size or images.shape[1]), batch_size=_BATCH, verbose=0)
+    parts = (rows[first : first + _AT_ONCE] for first in range(0, len(rows), _AT_ONCE))
+    side = size or images.shape[1]
+    return np.concatenate([devices.predict(model, augment.prepare(images[part], side), _BATCH) for part in parts])
 
 
 def predictions(
@@ -39,7 +55,7 @@ def predictions(
     for name, path in weights.items():
         checkpoint.load_weights(path, model)
         for part, rows in parts.items():
-            found[f"{part}_{name}"] = predict_logits(model, dataset.images[rows])
+            found[f"{part}_{name}"] = predict_logits(model, dataset.images, rows=rows)
     return found
 
 

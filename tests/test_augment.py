@@ -367,3 +367,15 @@ def test_misuse_is_refused_with_what_came_and_what_to_do(message: str) -> None:
 def test_there_is_no_batch_after_the_last() -> None:
     with pytest.raises(IndexError, match="got 3"):
         augment.Batches(IMAGES, LABELS, "none", 2, 0, 0)[3]
+
+
+def test_rows_choose_images_without_copying_them() -> None:
+    images = np.random.default_rng(0).integers(0, 256, (12, 48, 48), dtype=np.uint8)
+    rows = np.array([5, 2, 9, 0])
+    labels = np.arange(4)
+    chosen = augment.Batches(images, labels, "light", 2, seed=1, epoch=2, rows=rows)
+    copied = augment.Batches(images[rows], labels, "light", 2, seed=1, epoch=2)
+    assert chosen.images is images and len(chosen) == len(copied) == 2
+    for ours, theirs in zip(chosen, copied, strict=True):
+        np.testing.assert_array_equal(ours[0], theirs[0])
+        np.testing.assert_array_equal(ours[1], theirs[1])

@@ -339,13 +339,13 @@ def test_a_run_that_is_not_final_never_looks_at_the_test_images(
     seen: list[np.ndarray] = []
     predict, batches = training.predict_logits, augment.Batches
 
-    def noted(model: keras.Model, images: np.ndarray, size: int | None = None) -> np.ndarray:
-        seen.append(images)
-        return predict(model, images, size)
+    def noted(model: keras.Model, images: np.ndarray, rows: np.ndarray) -> np.ndarray:
+        seen.append(images[rows])
+        return predict(model, images, rows=rows)
 
-    def noted_batches(images: np.ndarray, *arguments: Any, **options: Any) -> augment.Batches:
-        seen.append(images)
-        return batches(images, *arguments, **options)
+    def noted_batches(images: np.ndarray, *arguments: Any, rows: np.ndarray, **options: Any) -> augment.Batches:
+        seen.append(images[rows])
+        return batches(images, *arguments, rows=rows, **options)
 
     monkeypatch.setattr(training, "predict_logits", noted)
     monkeypatch.setattr(augment, "Batches", noted_batches)
@@ -367,7 +367,7 @@ class Script:
         self.saved: list[str] = []
         monkeypatch.setattr(training._Training, "_fit", lambda *_: {"loss": 1.0, "accuracy": 0.5})
         monkeypatch.setattr(training._Training, "_evaluate", lambda _: self.evaluate())
-        monkeypatch.setattr(training, "predict_logits", lambda model, images: np.zeros((len(images), 7)))
+        monkeypatch.setattr(training, "predict_logits", lambda model, images, rows: np.zeros((len(rows), 7)))
 
     def evaluate(self) -> dict[str, float]:
         self.epoch += 1
@@ -506,7 +506,7 @@ def test_phases_may_train_at_sides_of_their_own(
 
     monkeypatch.setattr(keras.Model, "fit", noted)
     monkeypatch.setattr(backend, "feed", lambda batches: batches)
-    monkeypatch.setattr(training, "predict_logits", lambda model, images: np.zeros((len(images), 7)))
+    monkeypatch.setattr(training, "predict_logits", lambda model, images, rows: np.zeros((len(rows), 7)))
     assert fit is not keras.Model.fit
     run(replace(SHORT, model="compact", model_options={}, phases=(Phase(1, 0.1, size=32), Phase(1, 0.1))),
         store=tmp_path, dataset=faces)  # fmt: skip
