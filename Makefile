@@ -50,7 +50,11 @@ NEEDS_08 := $(TRAINING) $(addprefix fer_utils/,contradictions.py describe.py gra
   tallies.py verdicts.py)
 NEEDS_09 := $(TRAINING) $(addprefix fer_utils/,bias.py calibration.py describe.py errors.py explain.py inspection.py robustness.py \
   votes.py)
+NEEDS_10 := $(TRAINING) fer_utils/averaging.py
 NEEDS_11 := $(TRAINING) fer_utils/calibration.py $(wildcard $(addprefix fer_utils/live/,*.py models/* pictures/* web/*))
+NEEDS_12 := $(TRAINING) $(wildcard fer_utils/report/*.py) $(addprefix fer_utils/,across.py agenda.py averaging.py describe.py explain.py \
+  inspection.py oracles.py pricelist.py robustness.py shortcuts.py spaces.py tallies.py tuning.py verdicts.py) \
+  $(wildcard reports/runs/*/done reports/measurements/*/done)
 
 SOURCES := $(sort $(wildcard notebooks/[0-9][0-9]_*.ipynb))
 EXECUTED := $(SOURCES:notebooks/%=$(REPORTS)/$(PROFILE)/%)
@@ -61,10 +65,11 @@ $(EXECUTED): $(REPORTS)/$(PROFILE)/%.ipynb: notebooks/%.ipynb notebooks/profiles
 	@echo "$(PROFILE): $* …"
 	@mkdir -p $(@D); start=$$SECONDS; \
 	  { said=$$($(PY) -m fer_utils execute $< $@ --profile notebooks/profiles/$(PROFILE).yaml 2>&1 >&3); } 3>&1 || \
-	  { echo "$$said"; exit 1; }; echo "$(PROFILE): $* done in $$((SECONDS - start)) s"
+	  { sed -n '/^error: /,$$p' <<< "$$said" | grep . || echo "$$said"; exit 1; }; \
+	  echo "$(PROFILE): $* done in $$((SECONDS - start)) s"
 
 print-%: ; @echo '$($*)'
-.PHONY: help reproduce queue test survival-test browser-test webcam bench data tables lab lint lock clean
+.PHONY: help reproduce queue test survival-test browser-test webcam bench data tables lab lint audit lock clean
 help:  ## show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## */  make \1|/' | column -t -s '|'
 	@echo "  PROFILE=quick (default), cpu or full;  GPU=1 for TensorFlow's CUDA build;  PY=python to use your own environment"
@@ -88,8 +93,9 @@ browser-test: $(READY)  ## run the live demo in a real JupyterLab and Chromium w
 lint: $(READY)  ## check the code and the notebooks
 	$(PY) -m ruff check .
 
-bench: $(READY)  ## time the live demo on two cores, and the shipped network as float32, float16 and int8
+bench: $(READY)  ## time the live demo on two cores, two workers against one, and everything up to 16 x FER2013 (15 minutes)
 	$(PY) -m fer_utils.live.bench
+	$(PY) -m fer_utils.scaling --figure $(REPORTS)/quick/growth.png
 
 data: $(READY)  ## say which datasets are here, check their counts, and how to get the others (FETCH=fer2013 or ckplus)
 	$(PY) -m fer_utils data $(if $(FETCH),--fetch $(FETCH))
@@ -98,10 +104,14 @@ tables: $(READY)  ## write the results tables of README.md and reports/README.md
 	$(PY) -m fer_utils tables
 
 lab: $(READY)  ## open the notebooks in JupyterLab, on this machine only
-	TQDM_DISABLE=0 MPLBACKEND= $(PY) -m jupyterlab --ip=127.0.0.1 --notebook-dir=. --LabApp.default_url=/lab/tree/notebooks
+	TQDM_DISABLE=0 MPLBACKEND= $(PY) -m jupyterlab --ip=127.0.0.1 --notebook-dir=. --LabApp.default_url=/lab/tree/notebooks \
+	  --LabApp.news_url=None --LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate
 
 webcam: $(READY)  ## predicted expressions in a window, from the camera (CAMERA=0) or a file (VIDEO=path)
 	$(PY) -m fer_utils.live.desktop $(if $(VIDEO),--video $(VIDEO),--camera $(or $(CAMERA),0))
+
+audit: $(READY)  ## look for known vulnerabilities among the locked packages (needs the network)
+	$(PY) .ci/audit $(VENV)/audit $(LOCK)
 
 lock:  ## resolve pyproject.toml anew into the lock files (needs uv)
 	uv pip compile pyproject.toml --extra tensorflow --extra jax --extra live --extra notebooks --extra test --extra cluster $(UV_LOCK) -o requirements.lock
@@ -109,5 +119,5 @@ lock:  ## resolve pyproject.toml anew into the lock files (needs uv)
 UV_LOCK := --universal --python-version 3.11 --generate-hashes --no-emit-index-url --quiet --custom-compile-command "make lock"
 
 clean:  ## remove what the quick profile and the tools have made; records, data and .venv stay
-	rm -rf reports/quick .pytest_cache .ruff_cache build *.egg-info
+	rm -rf reports/quick .hypothesis .pytest_cache .ruff_cache build *.egg-info
 	find fer_utils tests notebooks -name __pycache__ -o -name .ipynb_checkpoints | xargs rm -rf

@@ -7,9 +7,13 @@ import itertools
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from fer_utils import storage
 from fer_utils.paths import reports_root
+
+if TYPE_CHECKING:
+    from fer_utils.records import Record
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -106,7 +110,7 @@ def _add_execute(commands: argparse._SubParsersAction) -> None:
 
 
 def _add_tables(commands: argparse._SubParsersAction) -> None:
-    parser = commands.add_parser("tables", help="write the tables of README.md and reports/README.md")
+    parser = commands.add_parser("tables", help="write README.md's and reports/README.md's tables, and the figure")
     parser.set_defaults(command=_tables)
 
 
@@ -143,21 +147,32 @@ def _data(options: argparse.Namespace) -> int:
 def _runs(options: argparse.Namespace) -> int:
     from fer_utils import records, study
 
-    found = records.find_all(options.store)
+    found = records.find_all(options.store, ("run.json", "history.csv", "predictions.npz"))
+    lists = [record for record in found if _readable(record)]
     if options.test:
-        found = [record for record in found if record.config.score_test]
+        lists = [record for record in lists if record.config.score_test]
+        found = [record for record in found if record in lists or not _readable(record)]
     if not found:
         print(f"No finished runs in {options.store}.")
         return 0
-    print(study.listing(found).to_string(index=False))
+    if lists:
+        print(study.listing(lists).to_string(index=False))
     problems = {record.id: records.verify(record) for record in found}
     for name, sentences in problems.items():
         for sentence in sentences:
             print(f"DOES NOT HOLD: {name}: {sentence}")
     broken = sum(bool(sentences) for sentences in problems.values())
-    scored = sum(record.config.score_test for record in found)
+    scored = sum(record.config.score_test for record in lists)
     print(f"{len(found)} runs, {scored} scored a test set; {len(found) - broken} verified, {broken} do not hold.")
     return 1 if broken else 0
+
+
+def _readable(record: Record) -> bool:
+    """Whether its configuration can be read; what is wrong otherwise, `records.verify` says."""
+    try:
+        return bool(record.config)
+    except (ValueError, FileNotFoundError):
+        return False
 
 
 def _rerun(options: argparse.Namespace) -> int:
@@ -197,7 +212,8 @@ def _queue(options: argparse.Namespace) -> int:
     if not options.run:
         return 0
     state = agenda.run(found, options.workers, options.minutes, options.root)
-    print(state.str.partition(":")[0].value_counts().to_string(header=False) if len(state) else "Everything is on record.")
+    counted = state.str.partition(":")[0].value_counts()
+    print(counted.to_string(header=False) if len(state) else "Everything is on record.")
     return 1 if state.str.startswith("failed").any() else 0
 
 
@@ -209,13 +225,15 @@ def _execute(options: argparse.Namespace) -> int:
 
 
 def _tables(options: argparse.Namespace) -> int:
-    from fer_utils import tables
+    from fer_utils import report, tables
     from fer_utils.paths import project_root
+    from fer_utils.report import shelf
 
     written = tables.blocks(project_root() / "reports/runs")
     for page, names in tables.PAGES.items():
         changed = tables.update(project_root() / page, {name: written[name] for name in names})
         print(f"{page}: {'updated' if changed else 'up to date'}")
+    print(f"reports/{report.PICTURE}: {'updated' if report.draw(shelf.read()) else 'up to date'}")
     return 0
 
 
@@ -242,4 +260,5 @@ def _export(options: argparse.Namespace) -> int:
 
 
 if __name__ == "__main__":
+    sys.stdout.reconfigure(errors="backslashreplace")  # names of files need not be text
     sys.exit(main())

@@ -8,10 +8,11 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from fer_utils import averaging, card, headlines, pricelist, records, report, reported, scaling, shelf, study
+from fer_utils import averaging, pricelist, records, report, reported, scaling, study
 from fer_utils.config import RunConfig
 from fer_utils.protocols import Recipe, recipe
 from fer_utils.records import Record, atomic, find_all
+from fer_utils.report import card, headlines, shelf
 from fer_utils.shortcuts import PROTOCOL
 
 PAGES = {

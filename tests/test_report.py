@@ -13,10 +13,11 @@ import pytest
 from PIL import Image
 from test_shortcuts import finished
 
-from fer_utils import answers, headlines, pricelist, protocols, records, report, reported, requirements, shelf, stats
-from fer_utils.headlines import REPORTED, SOUND, Line
+from fer_utils import pricelist, protocols, records, report, reported, stats
 from fer_utils.plots import style
-from fer_utils.shelf import Shelf
+from fer_utils.report import answers, headlines, requirements, shelf
+from fer_utils.report.headlines import REPORTED, SOUND, Line
+from fer_utils.report.shelf import Shelf
 from fer_utils.verdicts import NOT_MEASURED
 
 ROOT = Path(__file__).resolve().parent.parent

@@ -18,7 +18,7 @@ _GAP = 0.5  # between two systems, in rows
 
 
 class Dot(Protocol):
-    """What is drawn of a `fer_utils.headlines.Measured`."""
+    """What is drawn of a `fer_utils.report.headlines.Measured`."""
 
     interval: Interval
     reduced: bool
@@ -27,7 +27,7 @@ class Dot(Protocol):
 
 
 class System(Protocol):
-    """What is drawn of a `fer_utils.headlines.Line`."""
+    """What is drawn of a `fer_utils.report.headlines.Line`."""
 
     system: str
     detail: str

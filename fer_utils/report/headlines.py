@@ -14,8 +14,8 @@ from fer_utils import protocols, reported, shortcuts, stats, study
 from fer_utils.config import RunConfig
 from fer_utils.describe import TITLES
 from fer_utils.records import Record
+from fer_utils.report.shelf import Shelf
 from fer_utils.reported import Claim
-from fer_utils.shelf import Shelf
 from fer_utils.stats import Interval
 
 REPORTED, SOUND = "re-run as reported", "sound"

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from fer_utils import answers
-from fer_utils.answers import Answer
-from fer_utils.shelf import Shelf
+from fer_utils.report import answers
+from fer_utils.report.answers import Answer
+from fer_utils.report.shelf import Shelf
 
 
 @dataclass(frozen=True)

@@ -7,9 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from fer_utils import headlines, metrics, stats, study
+from fer_utils import metrics, stats, study
 from fer_utils.records import Record
-from fer_utils.shelf import Shelf
+from fer_utils.report import headlines
+from fer_utils.report.shelf import Shelf
 from fer_utils.stats import Interval
 from fer_utils.study import Pooled
 

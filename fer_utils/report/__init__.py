@@ -15,13 +15,14 @@ import pandas as pd
 from matplotlib.figure import Figure
 from PIL import Image
 
-from fer_utils import agenda, averaging, headlines, plots, pricelist, reported
+from fer_utils import agenda, averaging, plots, pricelist, reported
 from fer_utils.describe import TITLES
-from fer_utils.headlines import REPORTED, SOUND, Line, Measured
 from fer_utils.paths import project_root
 from fer_utils.plots.shortcuts import KINDS
 from fer_utils.records import Record
-from fer_utils.shelf import Shelf
+from fer_utils.report import headlines
+from fer_utils.report.headlines import REPORTED, SOUND, Line, Measured
+from fer_utils.report.shelf import Shelf
 from fer_utils.shortcuts import Price
 from fer_utils.storage import atomic
 from fer_utils.verdicts import NOT_MEASURED

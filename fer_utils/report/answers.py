@@ -13,11 +13,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from fer_utils import across, describe, headlines, inspection, metrics, pairs, protocols, records, stats, study, tuning
+from fer_utils import across, describe, inspection, metrics, protocols, records, stats, study, tuning
 from fer_utils.describe import TITLES
-from fer_utils.headlines import SOUND, Measured
 from fer_utils.pricelist import points
-from fer_utils.shelf import Shelf
+from fer_utils.report import headlines, pairs
+from fer_utils.report.headlines import SOUND, Measured
+from fer_utils.report.shelf import Shelf
 from fer_utils.study import Pooled
 from fer_utils.verdicts import NOT_MEASURED
 
