@@ -14,8 +14,8 @@ export FER_SCHEDULER := $(SCHEDULER)
 endif
 
 ifeq ($(PROFILE),full)  # without a GPU the full study is shown from its records; FER_TRAIN=always trains all the same
-export FER_TRAIN ?= $(if $(shell command -v nvidia-smi),always,never)
-FIRST := $(if $(filter always,$(FER_TRAIN)),queue)
+export FER_TRAIN ?= $(if $(SCHEDULER)$(shell command -v nvidia-smi),always,never)
+FIRST := $(if $(SCHEDULER),,$(if $(filter always,$(FER_TRAIN)),queue))
 endif
 
 # --- Python: .venv from the hashed lock, or `make PY=python ...` inside an environment of your own -----------------

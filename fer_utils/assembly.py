@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import replace
 from typing import Any
 
@@ -11,6 +12,23 @@ import numpy as np
 from fer_utils import augment, models
 from fer_utils.config import Phase, RunConfig
 from fer_utils.data.splits import Split
+
+
+class NotOnRecord(FileNotFoundError):
+    """A run that is not on record and cannot or may not be trained here."""
+
+
+def check_may_train(config: RunConfig) -> None:
+    """Refuse to train on real faces where `$FER_TRAIN` is `never`: the study is to be shown from its records.
+
+    Raises:
+        NotOnRecord: training is switched off.
+    """
+    if os.environ.get("FER_TRAIN") == "never" and config.dataset != "synthetic":
+        raise NotOnRecord(
+            f"{config.dataset} {config.model} {config.key} is not on record, and FER_TRAIN=never forbids to train it. "
+            "Set FER_TRAIN=always to train on this machine."
+        )
 
 
 def build(config: RunConfig, n_classes: int) -> keras.Model:

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import weakref
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -76,11 +77,12 @@ def feed(batches: keras.utils.PyDataset) -> Any:
     """What `fit` takes to read `batches` in order, made ahead of their step.
 
     On TensorFlow a `tf.data.Dataset` of two batches' prefetch and no autotuning: the one Keras would make autotunes,
-    and ends every epoch waiting up to 15 idle seconds for the tuner's thread (TensorFlow 2.21). Other backends read
-    the batches themselves.
+    and ends every epoch waiting up to 15 idle seconds for the tuner's thread (TensorFlow 2.21). On other backends
+    `_Ahead`: Keras's own workers move the first batch behind the last in the first epoch after each `compile`
+    (3.15), so that a training that was killed and goes on would not be the undisturbed one.
     """
     if keras.backend.backend() != "tensorflow":
-        return batches
+        return _Ahead(batches)
     import tensorflow as tf
 
     reference = weakref.ref(batches)  # TensorFlow keeps `read` for good, and would keep every epoch's images with it
@@ -94,6 +96,24 @@ def feed(batches: keras.utils.PyDataset) -> Any:
     options.autotune.enabled = False
     dataset = tf.data.Dataset.from_generator(read, output_signature=signature)
     return dataset.apply(tf.data.experimental.assert_cardinality(len(batches))).prefetch(2).with_options(options)
+
+
+class _Ahead(keras.utils.PyDataset):
+    """Another's batches, the next four of which two threads make while one is trained on; in order."""
+
+    def __init__(self, batches: keras.utils.PyDataset) -> None:
+        super().__init__()
+        self.batches, self.threads = batches, ThreadPoolExecutor(2)
+        self.made: dict[int, Future[tuple[np.ndarray, ...]]] = {}
+
+    def __len__(self) -> int:
+        return len(self.batches)
+
+    def __getitem__(self, index: int) -> tuple[np.ndarray, ...]:
+        for later in range(index, min(index + 5, len(self))):
+            if later not in self.made:
+                self.made[later] = self.threads.submit(self.batches.__getitem__, later)
+        return self.made.pop(index).result()
 
 
 @cache

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
+import math
 import shutil
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,10 @@ from typing import Any
 import keras
 import numpy as np
 
-from fer_utils.records import atomic, weights_path
+from fer_utils import weight_files
+from fer_utils.claims import claim
+from fer_utils.records import Record, weights_path
+from fer_utils.storage import atomic, replacing
 
 
 @dataclass
@@ -93,18 +97,35 @@ def load_variables(path: Path, model: keras.Model) -> None:
 
 
 def save_weights(model: keras.Model, path: Path) -> None:
-    """Write the weights in Keras's own format; the file appears whole or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f".partial-{path.name}")
-    with _without_optimizer(model):
+    """Write the weights in Keras's own format; the file appears whole or not at all.
+
+    HDF5 crashes the process some time after it met a full disk: a generous estimate of the room is asked for before.
+    """
+    sizes = [4 * math.prod(variable.shape) for variable in model.weights]
+    with replacing(path, room=sum(sizes) + 8192 * len(sizes) + 2**16) as partial, _without_optimizer(model):
         model.save_weights(partial)
-    partial.replace(path)
 
 
 def load_weights(path: Path, model: keras.Model) -> None:
-    """Read them back; the optimizer keeps its state."""
+    """Read them back; the optimizer keeps its state. ValueError where the file is damaged or another network's."""
     with _without_optimizer(model):
-        model.load_weights(path)
+        weight_files.load(path, model)
+
+
+def prune(folder: Path, kept: Mapping[str, int]) -> None:
+    """Remove the weights of epochs that are not among `kept` (name -> epoch) any more."""
+    current = {weights_path(folder, name, epoch) for name, epoch in kept.items()}
+    for path in set(folder.glob("weights/*.weights.h5")) - current:
+        path.unlink()
+
+
+def finish(record: Record, keep_checkpoint: bool) -> None:
+    """Tidy up for a process that was killed after its record's last file; without waiting, and where that may be."""
+    if (record.path / ".claim").exists():
+        with suppress(OSError), claim(record.path, timeout=0):
+            prune(record.path, record.run["kept_epochs"])
+            if not keep_checkpoint:
+                (record.path / "checkpoint.npz").unlink(missing_ok=True)
 
 
 @contextmanager

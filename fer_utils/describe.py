@@ -17,7 +17,7 @@ import pandas as pd
 from fer_utils import records
 from fer_utils.data import audit, splits
 from fer_utils.data.dataset import USAGES, FaceDataset
-from fer_utils.paths import project_root, reports_root
+from fer_utils.paths import reports_root
 from fer_utils.records import Measurement
 
 VERSION = 1
@@ -47,9 +47,7 @@ def on_record(name: str, store: Path | None = None) -> Measurement | None:
         name: a dataset's name, or `"votes"`.
         store: folder of measurement records; default those of `$FER_REPORTS` and of the project.
     """
-    stores = [store] if store else [root / "measurements" for root in (reports_root(), project_root() / "reports")]
-    found = [path for folder in stores for path in sorted(folder.glob(f"eda{VERSION}-{name}-*"))]
-    return next((Measurement(path) for path in found if records.is_done(path)), None)
+    return records.measured(f"eda{VERSION}-{name}-*", *([store] if store else []))
 
 
 def expand(counts: dict[str, list[int]]) -> tuple[np.ndarray, np.ndarray]:

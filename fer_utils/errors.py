@@ -16,7 +16,7 @@ from scipy import stats as scipy_stats
 from fer_utils import records, stats
 from fer_utils.data import ferplus, splits
 from fer_utils.describe import Summary
-from fer_utils.paths import project_root, reports_root
+from fer_utils.paths import reports_root
 from fer_utils.records import Measurement, Record
 from fer_utils.votes import TO_FERPLUS, majority
 
@@ -36,9 +36,8 @@ def measure(record: Record, root: Path | None) -> Measurement:
         ValueError: the data are not those that the run was scored on.
     """
     name = f"errors{VERSION}-{record.id}"
-    for store in (reports_root(), project_root() / "reports"):
-        if records.is_done(store / "measurements" / name):
-            return Measurement(store / "measurements" / name)
+    if found := records.measured(name):
+        return found
     if root is None:
         raise FileNotFoundError(f"{name} is not on record. Name the folder of FER2013 and FER+ to measure it.")
     return records.measure(name, reports_root() / "measurements", lambda: _compute(record, root))

@@ -15,6 +15,8 @@ import yaml
 
 from fer_utils.claims import hold
 from fer_utils.paths import project_root
+from fer_utils.reading import told
+from fer_utils.storage import explained
 
 NOTICE = """> **From records alone.** The settings of the profile `{profile}` ask for trainings that are not on record
 > and could not be done where this copy was made: {reason}
@@ -65,7 +67,11 @@ def _values(notebook: Path, profile: Path) -> dict[str, Any]:
         if not path.is_file():
             there = ", ".join(sorted(other.name for other in path.parent.glob(f"*{path.suffix}"))) or "none"
             raise FileNotFoundError(f"A {kind} is a file; {path} is not there. {path.parent} holds: {there}.")
-    values = yaml.safe_load(profile.read_text(encoding="utf-8"))
+    try:
+        values = dict(yaml.safe_load(profile.read_text(encoding="utf-8")))
+    except (yaml.YAMLError, ValueError, TypeError) as error:
+        rule = "A profile is YAML that gives parameters their values"
+        raise ValueError(f"{rule}; {profile} is not ({told(error)}). Mend it.") from error
     declared = declared_parameters(notebook)
     known = {"on_record"}.union(*(declared_parameters(path) for path in notebook.parent.glob("*.ipynb")))
     if unknown := set(values) - known:
@@ -77,9 +83,16 @@ def _values(notebook: Path, profile: Path) -> dict[str, Any]:
 
 
 def _run(notebook: Path, output: Path, values: Mapping[str, Any], notice: str = "") -> None:
-    output.parent.mkdir(parents=True, exist_ok=True)
-    with hold(output.with_name(f".{output.stem}.claim")):  # where make was killed, its child may still be at it
-        _run_alone(notebook, output, values, notice)
+    with explained(output):
+        output.parent.mkdir(parents=True, exist_ok=True)
+        before = _written(output)
+        with hold(output.with_name(f".{output.stem}.claim")):  # where make was killed, its child may still be at it
+            if _written(output) == before:
+                _run_alone(notebook, output, values, notice)
+
+
+def _written(path: Path) -> int | None:
+    return path.stat().st_mtime_ns if path.exists() else None
 
 
 def _run_alone(notebook: Path, output: Path, values: Mapping[str, Any], notice: str) -> None:
@@ -89,6 +102,9 @@ def _run_alone(notebook: Path, output: Path, values: Mapping[str, Any], notice: 
             notebook, partial, dict(values), kernel_name="python3", cwd=project_root(), progress_bar=False,
             log_output=False,
         )  # fmt: skip
+    except OSError:
+        partial.unlink(missing_ok=True)  # cut off in the midst of a line
+        raise
     except BaseException:
         if partial.exists():
             partial.replace(failed)

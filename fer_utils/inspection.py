@@ -48,9 +48,8 @@ def measured(
     limit = limit if limit and limit < record.run["split"][part] else None
     name = f"{kind}{VERSION}-{part}{limit or ''}-{record.id}"
     store = store_for(record.config.dataset).parent / "measurements"
-    for folder in (store, project_root() / "reports/measurements"):
-        if records.is_done(folder / name):
-            return Measurement(folder / name)
+    if found := records.measured(name, store, project_root() / "reports/measurements"):
+        return found
     if not compute_missing:
         return None
     try:

@@ -147,7 +147,10 @@ def complete(search: Search, dataset: FaceDataset, store: Path, project: Path) -
         return None
     with records.claim(project):
         tuner = RunTuner(search, dataset, store, project)
-        tuner.search(verbose=0)
+        try:
+            tuner.search(verbose=0)
+        except FatalRuntimeError as error:
+            raise error.__cause__ or error from None  # e.g. StorageError, which says what to do
     return [_row(tuner, tuner.oracle.trials[name]) for name in tuner.oracle.start_order]
 
 

@@ -7,10 +7,8 @@ Weights and checkpoints may lie beside; they are not part of the record. A measu
 
 from __future__ import annotations
 
-import json
-import zipfile
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+import os
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -18,14 +16,15 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from filelock import SoftFileLease
 
-from fer_utils import metrics
+from fer_utils import contents, metrics
+from fer_utils.claims import LEASE_SECONDS as LEASE_SECONDS
+from fer_utils.claims import claim as claim
 from fer_utils.config import RECIPE_VERSION, RunConfig
+from fer_utils.paths import project_root, reports_root
 from fer_utils.storage import atomic as atomic
 from fer_utils.storage import npz, text, write_together
 
-LEASE_SECONDS = 60.0
 _CONTEXT = {"labels": np.int8, "subjects": np.int16, "seen": np.bool_}
 
 
@@ -47,7 +46,7 @@ class Record:
     @cached_property
     def run(self) -> dict[str, Any]:
         """`run.json`."""
-        return json.loads((self.path / "run.json").read_text(encoding="utf-8"))
+        return contents.run(self.path)
 
     @cached_property
     def config(self) -> RunConfig:
@@ -57,7 +56,7 @@ class Record:
     @cached_property
     def history(self) -> pd.DataFrame:
         """One row per epoch: epoch (from 1), phase, learning_rate, loss, accuracy, val_loss, val_accuracy, seconds."""
-        return pd.read_csv(self.path / "history.csv")
+        return contents.history(self.path)
 
     @property
     def class_names(self) -> tuple[str, ...]:
@@ -80,23 +79,25 @@ class Record:
             ValueError: the run did not score that part or keep that epoch.
         """
         kept = kept or self.kept[0]
-        with np.load(self.path / "predictions.npz", allow_pickle=False) as stored:
-            if f"{part}_{kept}" not in stored:
-                raise ValueError(
-                    f"Run {self.id} holds predictions {', '.join(n for n in stored if _is_logits(n))}; "
-                    f"asked for {part}_{kept}. Only runs with score_test=True score the test set."
-                )
-            return stored[f"{part}_labels"].astype(np.int64), stored[f"{part}_{kept}"].astype(np.float64)
+        stored = contents.predictions(self.path, len(self.class_names))
+        if f"{part}_{kept}" not in stored:
+            raise ValueError(
+                f"Run {self.id} holds predictions {', '.join(n for n in stored if _is_logits(n))}; "
+                f"asked for {part}_{kept}. Only runs with score_test=True score the test set."
+            )
+        return stored[f"{part}_labels"].astype(np.int64), stored[f"{part}_{kept}"].astype(np.float64)
 
     def context(self, part: str, kind: str) -> np.ndarray | None:
         """`"subjects"` int64 (n,) or `"seen"` bool (n,) of a part's images; None where not known."""
-        with np.load(self.path / "predictions.npz", allow_pickle=False) as stored:
-            found = stored.get(f"{part}_{kind}")
+        found = contents.predictions(self.path, len(self.class_names)).get(f"{part}_{kind}")
         return found if found is None or found.dtype == bool else found.astype(np.int64)
 
     def metric(self, name: str = "accuracy", part: str = "test", kept: str | None = None) -> float:
-        """A stored metric, as computed from the stored predictions."""
-        return self.run["metrics"][part][kept or self.kept[0]][name]
+        """A stored metric, as computed from the stored predictions; ValueError where the run has none such."""
+        found = self.run["metrics"].get(part, {}).get(kept := kept or self.kept[0], {})
+        if name not in found:
+            raise ValueError(f"Run {self.id} must hold {name} of {part} {kept}; it holds {', '.join(found) or 'none'}.")
+        return found[name]
 
     def weights(self, kept: str | None = None) -> Path:
         """The weights file of a kept epoch.
@@ -144,22 +145,15 @@ def find(config: RunConfig, store: Path, fingerprint: str | None = None) -> Reco
     return Record(found[0]) if found else None
 
 
-def find_all(store: Path) -> list[Record]:
-    """All finished run records of a store, by id."""
-    return [Record(path) for path in sorted(store.glob("*")) if is_done(path) and (path / "run.json").is_file()]
+def find_all(store: Path, marks: Sequence[str] = ("run.json",)) -> list[Record]:
+    """All finished run records of a store, by id: the folders that hold one of the files `marks`."""
+    finished = (path for path in sorted(store.glob("*")) if is_done(path))
+    return [Record(path) for path in finished if any(os.path.lexists(path / name) for name in marks)]
 
 
 def is_done(path: Path) -> bool:
     """Whether a record's folder is complete."""
     return (path / "done").is_file()
-
-
-@contextmanager
-def claim(path: Path) -> Iterator[None]:
-    """Hold the right to write the record at `path`; waits for another holder to end or to stop its heartbeat."""
-    path.mkdir(parents=True, exist_ok=True)
-    with SoftFileLease(path / ".claim", lease_duration=LEASE_SECONDS):
-        yield
 
 
 def write(path: Path, run: Mapping[str, Any], history: pd.DataFrame, predictions: Mapping[str, np.ndarray]) -> Record:
@@ -213,7 +207,7 @@ def verify(record: Record, tolerance: float = 1e-9) -> list[str]:
     """
     try:
         return _problems(record, tolerance)
-    except (OSError, EOFError, ValueError, KeyError, zipfile.BadZipFile) as error:
+    except (OSError, ValueError) as error:
         return [f"it cannot be read: {error}"]
 
 
@@ -222,8 +216,10 @@ def _problems(record: Record, tolerance: float) -> list[str]:
     expected = identify(record.config, record.run["dataset"]["fingerprint"])
     if record.run["recipe_version"] == RECIPE_VERSION and expected != record.id:
         problems.append(f"its configuration belongs to {expected}")
-    with (record.path / "predictions.npz").open("rb") as file, np.load(file, allow_pickle=False) as stored:
-        computed = _flat(_metrics({name: stored[name] for name in stored}, record.config.loss))
+    if len(record.history) != record.run["epochs"]:
+        problems.append(f"its history has {len(record.history)} epochs of {record.run['epochs']}")
+    stored = contents.predictions(record.path, len(record.class_names))
+    computed = _flat(_metrics(stored, record.config.loss))
     claimed = _flat(record.run["metrics"])
     problems += [
         f"{name}: {claimed.get(name)} is stored, {computed.get(name)} follows from the predictions"
@@ -255,8 +251,23 @@ def measure(name: str, store: Path, compute: Callable[[], tuple[dict[str, Any], 
     path = store / name
     if not is_done(path):
         values, arrays = compute()
-        write_together(path, {"arrays.npz": npz(arrays), "measurement.json": text(values)}, "Store less.")
+        files = {"arrays.npz": npz(arrays), "measurement.json": text(values)}
+        with claim(path):
+            write_together(path, files, "Store less.")
     return Measurement(path)
+
+
+def measured(pattern: str, *stores: Path) -> Measurement | None:
+    """The first finished measurement record of that name (`*` stands for anything), or None.
+
+    Args:
+        pattern: its folder's name.
+        *stores: folders of measurement records, in the order to look; default those of `$FER_REPORTS` and of the
+            project.
+    """
+    default = (root / "measurements" for root in dict.fromkeys((reports_root(), project_root() / "reports")))
+    found = (path for store in stores or default for path in sorted(store.glob(pattern)))
+    return next((Measurement(path) for path in found if is_done(path)), None)
 
 
 @dataclass(frozen=True)
@@ -268,10 +279,9 @@ class Measurement:
     @cached_property
     def values(self) -> dict[str, Any]:
         """The JSON part."""
-        return json.loads((self.path / "measurement.json").read_text(encoding="utf-8"))
+        return contents.measured_values(self.path)
 
     @cached_property
     def arrays(self) -> dict[str, np.ndarray]:
         """The arrays, by name."""
-        with np.load(self.path / "arrays.npz", allow_pickle=False) as stored:
-            return {name: stored[name] for name in stored}
+        return contents.measured_arrays(self.path)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import multiprocessing
+import os
 from collections.abc import Iterable, Mapping, Sequence
-from concurrent.futures import Executor, Future, ProcessPoolExecutor
+from concurrent.futures import Executor, Future
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -12,11 +13,14 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from fer_utils import metrics, stats
+from fer_utils import executors, metrics, stats
 from fer_utils.config import RunConfig
-from fer_utils.paths import project_root
+from fer_utils.data import data_root
+from fer_utils.executors import process_pool as process_pool
+from fer_utils.paths import project_root, store_for
 from fer_utils.protocols import serves
 from fer_utils.records import Record, find_all
+from fer_utils.storage import StorageError
 
 
 class StudyError(RuntimeError):
@@ -35,7 +39,8 @@ def run_study(
     Args:
         configs: the runs; equal ones are trained once.
         executor: anything with `concurrent.futures`' interface, e.g. `process_pool(2)` or Dask's
-            `Client(...).get_executor()`; default: one after the other in this process.
+            `Client(...).get_executor()`; default: the workers of the Dask scheduler that `$FER_SCHEDULER` names, else
+            one after the other in this process. Workers see the datasets and the store under the same paths.
         root: where the datasets lie.
         store: folder of records; default by dataset.
 
@@ -44,32 +49,34 @@ def run_study(
 
     Raises:
         StudyError: a run failed twice. The others were finished first.
+        StorageError: this process cannot write records.
     """
     configs = list(configs)
     unique = {config.key: config for config in configs}
-    jobs = {key: (config.to_dict(), root, store) for key, config in unique.items()}
-    paths, failures = _attempt(jobs, executor)
+    places = {key: (store or store_for(config.dataset)).absolute() for key, config in unique.items()}
+    where = data_root(root).absolute()
+    jobs = {key: (config.to_dict(), where, places[key]) for key, config in unique.items()}
+    with _chosen(executor) as workers, executors.signed(places.values() if workers else ()) as signs:
+        paths, failures = _attempt(1, jobs, signs, workers)
+        if failures:
+            retried, failures = _attempt(2, {key: jobs[key] for key in failures}, signs, workers)
+            paths |= retried
     if failures:
-        retried, failures = _attempt({key: jobs[key] for key in failures}, executor)
-        paths |= retried
-    if failures:
-        named = "\n".join(f"- {unique[key].dataset} {unique[key].model} {key}: {e}" for key, e in failures.items())
-        first = next(iter(failures.values()))
-        raise StudyError(f"{len(failures)} of {len(unique)} runs failed, each tried twice:\n{named}") from first
+        raise StudyError(_named(unique, failures)) from next(iter(failures.values()))
     return [Record(paths[config.key]) for config in configs]
 
 
-def process_pool(workers: int) -> ProcessPoolExecutor:
-    """A pool of fresh processes (`spawn`: TensorFlow and JAX hang when forked), one run at a time each."""
-    return ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context("spawn"), max_tasks_per_child=None)
+def _chosen(executor: Executor | None) -> AbstractContextManager[Executor | None]:
+    address = os.environ.get("FER_SCHEDULER")
+    return executors.dask(address) if address and executor is None else nullcontext(executor)
 
 
 def _attempt(
-    jobs: Mapping[str, tuple[Any, ...]], executor: Executor | None
+    number: int, jobs: Mapping[str, tuple[Any, ...]], signs: Mapping[Path, Path | None], executor: Executor | None
 ) -> tuple[dict[str, Path], dict[str, Exception]]:
     done: dict[str, Path] = {}
     failed: dict[str, Exception] = {}
-    for key, future in {key: _submit(executor, job) for key, job in jobs.items()}.items():
+    for key, future in {key: _submit(executor, number, job, signs) for key, job in jobs.items()}.items():
         try:
             done[key] = future.result()
         except Exception as error:
@@ -77,16 +84,28 @@ def _attempt(
     return done, failed
 
 
-def _submit(executor: Executor | None, job: tuple[Any, ...]) -> Future[Path]:
+def _submit(
+    executor: Executor | None, number: int, job: tuple[Any, ...], signs: Mapping[Path, Path | None]
+) -> Future[Path]:
     """A future of `_train(*job)`; without an executor it is done here and now."""
     future: Future[Path] = Future()
     try:
-        if executor:
-            return executor.submit(_train, *job)  # raises where a dead worker has broken the pool
+        if executor:  # its `submit` raises where a dead worker has broken it
+            return executor.submit(executors.work, signs[job[-1]], number, _train, *job)
         future.set_result(_train(*job))
+    except StorageError:
+        raise  # the next run could not be written either
     except Exception as error:
         future.set_exception(error)
     return future
+
+
+def _named(configs: Mapping[str, RunConfig], failures: Mapping[str, Exception]) -> str:
+    lines = [f"{len(failures)} of {len(configs)} runs failed, each tried twice:"]
+    for key, error in failures.items():
+        notes = "".join(f" ({note})" for note in getattr(error, "__notes__", ()))
+        lines.append(f"- {configs[key].dataset} {configs[key].model} {key}: {error}{notes}")
+    return "\n".join(lines)
 
 
 def _train(config: Mapping[str, Any], root: str | Path | None, store: Path | None) -> Path:

@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 from tqdm.auto import tqdm
 
-from fer_utils import assembly, augment, backend, checkpoint, losses, records, scoring, weights
+from fer_utils import assembly, augment, backend, checkpoint, devices, losses, records, scoring, weights
 from fer_utils.config import RECIPE_VERSION, Phase, RunConfig
 from fer_utils.data import FaceDataset, load, splits
 from fer_utils.paths import store_for
@@ -50,7 +50,8 @@ def run(
 
     Raises:
         ValueError: the configuration does not fit the dataset, or the parent not the configuration.
-        FileNotFoundError: there is neither a record nor the dataset.
+        StorageError: the disk is full, or the store may not be written.
+        NotOnRecord: there is neither a record nor the dataset, or `$FER_TRAIN` is `never`.
     """
     store = store or store_for(config.dataset)
     if parent:
@@ -58,12 +59,14 @@ def run(
     if dataset is None:
         try:
             dataset = load(config.dataset, root, **config.dataset_options)
-        except FileNotFoundError:
+        except FileNotFoundError as missing:
             if found := records.find(config, store):
                 return found
-            raise
+            raise assembly.NotOnRecord(missing) from None
     if found := records.find(config, store, dataset.fingerprint):
+        checkpoint.finish(found, keep_checkpoint)
         return found
+    assembly.check_may_train(config)
     folder = store / records.identify(config, dataset.fingerprint)
     training = _Training(config, dataset, folder, checkpoint_seconds)  # refuses what does not fit, before any file
     training.keep_checkpoint = keep_checkpoint
@@ -83,6 +86,7 @@ class _Training:
         assembly.check_parts(config, self.split)
         keras.utils.clear_session()
         backend.make_deterministic(config.seed)
+        devices.distribute()
         self.model = assembly.build(config, dataset.n_classes)
         self.loss = losses.get(config.loss, margin=config.margin, label_smoothing=config.label_smoothing)
         self.train_rows = assembly.sampled(dataset.labels, self.split.train, config)
@@ -92,7 +96,7 @@ class _Training:
         self.state = checkpoint.State()
         self.parent: Record | None = None
         self.keep_checkpoint = False
-        self.provenance = backend.provenance()
+        self.provenance = devices.provenance()
         if config.start_from and not self.checkpoint_path.is_file():
             weights.start(self.model, config, dataset.class_names, folder.parent)
         self.compiled: Phase | None = None
@@ -146,7 +150,7 @@ class _Training:
     def _fit(self, epoch: int, phase: Phase, bar: tqdm) -> dict[str, float]:
         assembly.reseed_dropout(self.model, self.config.seed, epoch)
         batches = augment.Batches(
-            self.dataset.images[self.train_rows],
+            self.dataset.images,
             self._targets(self.train_rows),
             assembly.draws(self.config, self.dataset.labels, self.split.train, self.train_rows, epoch),
             self.config.batch_size,
@@ -155,25 +159,26 @@ class _Training:
             sample_weight=self.image_weights,
             size=phase.size,
             workers=2,
+            rows=self.train_rows,
         )
         started = time.monotonic()
         on_batch = keras.callbacks.LambdaCallback(on_train_batch_end=lambda batch, logs: bar.update())
-        fitted = self.model.fit(backend.feed(batches), epochs=1, shuffle=False, verbose=0, callbacks=[on_batch]).history
+        fitted = devices.fit(self.model, batches, [on_batch])
         self.state.train_seconds += time.monotonic() - started
         self.state.images += len(self.train_rows)
-        if not np.isfinite(fitted["loss"][0]):
+        if not np.isfinite(fitted["loss"]):
             raise FloatingPointError(
                 f"A training needs a finite loss; epoch {epoch + 1} of {self.folder.name} ended with "
-                f"{fitted['loss'][0]}. Lower the learning rate, or check labels and penalties."
+                f"{fitted['loss']}. Lower the learning rate, or check labels and penalties."
             )
-        return {name: float(fitted[name][0]) for name in ("loss", "accuracy")}
+        return fitted
 
     def _evaluate(self) -> dict[str, float]:
         """Loss and accuracy of the monitored part, accuracy of others whose best epoch is kept."""
         row: dict[str, float] = {}
         for part in assembly.watched_parts(self.config):
             rows = getattr(self.split, part)
-            logits = predict_logits(self.model, self.dataset.images[rows])
+            logits = predict_logits(self.model, self.dataset.images, rows=rows)
             accuracy = float(np.mean(logits.argmax(axis=1) == self.dataset.labels[rows]))
             if part == self.config.monitor:
                 row["val_loss"] = float(self.loss(self._targets(rows), logits))
@@ -241,13 +246,7 @@ class _Training:
             return
         checkpoint.save(self.checkpoint_path, self.state, self.model)
         self.saved_at = time.monotonic()
-        self._prune()
-
-    def _prune(self) -> None:
-        """Remove superseded weights and what a killed process left half-written."""
-        current = {self._weights_path(name) for name in self.state.kept}
-        for path in {*self.folder.glob("weights/*.weights.h5"), *self.folder.glob(".partial-*")} - current:
-            path.unlink()
+        checkpoint.prune(self.folder, self.state.kept)
 
     def _weights_path(self, name: str) -> Path:
         return records.weights_path(self.folder, name, self.state.kept[name])
@@ -264,7 +263,7 @@ class _Training:
         paths = {name: self._weights_path(name) for name in kept}
         found = scoring.predictions(self.model, paths, self.dataset, self.split, self.config.score_test)
         records.write(self.folder, self._description(kept), pd.DataFrame(self.state.history), found)
-        self._prune()
+        checkpoint.prune(self.folder, self.state.kept)
         if not self.keep_checkpoint:
             self.checkpoint_path.unlink(missing_ok=True)
 

@@ -205,13 +205,12 @@ def search(plan: Search, *, root: str | Path | None = None, store: Path | None =
     rows = oracles.complete(plan, dataset, store, project)
     if rows is None:
         return None
-    values = {"search": _described(plan), "trials": rows}
-    found = records.measure(project.name, store.parent / "measurements", lambda: (values, {}))
     for row in rows:
         if row["run"]:
             (store / row["run"] / "checkpoint.npz").unlink(missing_ok=True)
             shutil.rmtree(store / row["run"] / "weights", ignore_errors=True)
-    return found
+    values = {"search": _described(plan), "trials": rows}
+    return records.measure(project.name, store.parent / "measurements", lambda: (values, {}))
 
 
 def trials(found: Measurement) -> pd.DataFrame:
