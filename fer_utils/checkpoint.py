@@ -14,7 +14,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from fer_utils import weight_files
+from fer_utils import reading, weight_files
 from fer_utils.claims import claim
 from fer_utils.records import Record, weights_path
 from fer_utils.storage import atomic, replacing
@@ -79,21 +79,33 @@ def adopt(parent: Path, folder: Path) -> bool:
 
 
 def load_state(path: Path) -> State | None:
-    """The state of an interrupted training, or None where there is none."""
+    """The state of an interrupted training, or None where there is none. ValueError where its file is damaged."""
     if not path.is_file():
         return None
-    with np.load(path, allow_pickle=False) as stored:
+    with _opened(path) as stored:
         return State(**json.loads(str(stored["state"])))
 
 
 def load_variables(path: Path, model: keras.Model) -> None:
-    """Give a compiled model its weights and optimizer variables back."""
+    """Give a compiled model its weights and optimizer variables back. ValueError where the file is damaged."""
     if not model.optimizer.built:
         model.optimizer.build(model.trainable_variables)
-    with np.load(path, allow_pickle=False) as stored:
+    with _opened(path) as stored:
         for prefix, variables in (("weight", model.weights), ("optimizer", model.optimizer.variables)):
             for i, variable in enumerate(variables):
                 variable.assign(stored[f"{prefix}_{i}"])
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[np.lib.npyio.NpzFile]:
+    try:
+        with np.load(path, allow_pickle=False) as stored:
+            yield stored
+    except reading.DAMAGE as error:
+        raise ValueError(
+            f"A checkpoint is a whole file that a stopped training goes on from; {path} is not ({reading.told(error)}). "
+            "Remove it: the training then begins at its start."
+        ) from error
 
 
 def save_weights(model: keras.Model, path: Path) -> None:

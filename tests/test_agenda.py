@@ -47,7 +47,7 @@ def test_items_are_final_or_choose_on_validation_and_stand_once() -> None:
             assert config.score_test or config.monitor == "validation"
             assert "best_test" not in config.keep or config.protocol == "reported"
     assert [item.name for item in agenda.chosen(["strong", "plain"])] == ["plain", "strong"]
-    with pytest.raises(ValueError, match="Items of the queue are plain, .*; got other"):
+    with pytest.raises(ValueError, match=r"Items of the queue are plain, .*; got other"):
         agenda.chosen(["other"])
 
 

@@ -29,9 +29,8 @@ def files(tmp_path: Path) -> dict[str, Path]:
 
 def write(path: Path, error: str) -> None:
     parameters = nbformat.v4.new_code_cell('profile = "full"\nseeds = 3', metadata={"tags": ["parameters"]})
-    cells = [
-        nbformat.v4.new_markdown_cell("# Title\n\nText."), parameters, nbformat.v4.new_code_cell(CELL.format(error=error))
-    ]  # fmt: skip
+    title, body = nbformat.v4.new_markdown_cell("# Title\n\nText."), nbformat.v4.new_code_cell(CELL.format(error=error))
+    cells = [title, parameters, body]
     spec = {"name": "python3", "language": "python", "display_name": "Python 3"}
     nbformat.write(nbformat.v4.new_notebook(cells=cells, metadata={"kernelspec": spec}), path)
 

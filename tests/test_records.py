@@ -35,8 +35,8 @@ def description(config: RunConfig, fingerprint: str = FINGERPRINT) -> dict[str, 
         "id": records.identify(config, fingerprint), "recipe_version": RECIPE_VERSION, "config": config.to_dict(),
         "dataset": {"name": config.dataset, "n": 50, "fingerprint": fingerprint}, "class_names": list(EXPRESSIONS),
         "kept_epochs": {name: 1 + i for i, name in enumerate(config.keep)},
-        "chosen_on_test": list(config.chosen_on_test), "split": {"train": 50, "validation": 40, "test": 40}, "epochs": 2,
-        "seconds": 1.0, "device": "none", "backend": "none", "peak_memory_mib": 100,
+        "chosen_on_test": list(config.chosen_on_test), "split": {"train": 50, "validation": 40, "test": 40},
+        "epochs": 2, "seconds": 1.0, "device": "none", "backend": "none", "peak_memory_mib": 100,
     }  # fmt: skip
 
 

@@ -548,3 +548,19 @@ assert run(config, store=Path({str(tmp_path)!r})) == record
     environment["XLA_FLAGS"] = "--xla_backend_optimization_level=0"  # compiles in half the time
     done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stderr[-2000:]
+
+
+@pytest.mark.parametrize("content", [b"", b"PK\x03\x04 no archive", b"\x80\x04K\x01."])
+def test_a_damaged_checkpoint_is_named_and_how_to_go_on(content: bytes, tmp_path: Path) -> None:
+    path = tmp_path / "checkpoint.npz"
+    path.write_bytes(content)
+    with pytest.raises(ValueError, match=r"A checkpoint is a whole file .* Remove it"):
+        checkpoint.load_state(path)
+    np.savez(path.open("wb"), state=np.array('{"epoch": 1, "unknown": 2}'))
+    with pytest.raises(ValueError, match=r"checkpoint.npz is not .*unknown"):
+        checkpoint.load_state(path)
+    np.savez(path.open("wb"), state=np.array("{}"), weight_0=np.zeros(3))
+    model = models.build("tiny")
+    model.compile("sgd", "mse")
+    with pytest.raises(ValueError, match="Remove it"):
+        checkpoint.load_variables(path, model)
