@@ -26,7 +26,7 @@ STEPS = ("load", "load again", "audit", "train", "predict")
 SIZES = (1, 4, 16)
 
 _DRAWN = 24  # people, 21 drawings each; noise makes every image another
-_USAGES = ("Training",) * 8 + ("PublicTest", "PrivateTest")
+_USAGES = ("Training",) * 98 + ("PublicTest", "PrivateTest")  # few, since a record has at most 500 KB of predictions
 _ONE_THREAD = {"OMP_NUM_THREADS": "1", "TF_NUM_INTRAOP_THREADS": "1", "TF_NUM_INTEROP_THREADS": "1"}
 
 
@@ -43,7 +43,7 @@ def append(path: Path, first: int, last: int) -> None:
             own = index - 1 if index % 10 == 9 else index  # the image before, another part: what an audit looks for
             noise = np.random.default_rng(own).integers(-20, 21, 2304, dtype=np.int16)
             pixels = np.clip(drawn.images[own % len(drawn)].ravel() + noise, 0, 255)
-            file.write(f"{drawn.labels[own % len(drawn)]},{' '.join(words[pixels])},{_USAGES[index % 10]}\n")
+            file.write(f"{drawn.labels[own % len(drawn)]},{' '.join(words[pixels])},{_USAGES[index % 100]}\n")
 
 
 def step(name: str, folder: Path) -> dict[str, float]:
