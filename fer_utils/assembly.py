@@ -26,9 +26,13 @@ def check_may_train(config: RunConfig) -> None:
     """
     if os.environ.get("FER_TRAIN") == "never" and config.dataset != "synthetic":
         raise NotOnRecord(
-            f"{config.dataset} {config.model} {config.key} is not on record, and FER_TRAIN=never forbids to train it. "
-            "Set FER_TRAIN=always to train on this machine."
+            f"{called(config)}, and FER_TRAIN=never forbids to train it. Set FER_TRAIN=always to train on this machine."
         )
+
+
+def called(config: RunConfig) -> str:
+    """Which run is missing, in words."""
+    return f"A run of {config.model} on {config.dataset} ({config.key}) is not on record"
 
 
 def build(config: RunConfig, n_classes: int) -> keras.Model:

@@ -58,7 +58,7 @@ def _not_on_record(error: papermill.PapermillExecutionError) -> str:
     """The sentence that says which run is missing, or nothing where the cell failed for another reason."""
     plain = re.sub(r"\x1b\[[0-9;]*m", "", "\n".join(error.traceback))
     found = re.findall(r"NotOnRecord: (.+)", plain)
-    return found[0].strip() if found else ""
+    return found[0].strip().split(". ")[0].rstrip(".") + "." if found else ""
 
 
 def _values(notebook: Path, profile: Path) -> dict[str, Any]:

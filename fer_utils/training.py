@@ -62,7 +62,7 @@ def run(
         except FileNotFoundError as missing:
             if found := records.find(config, store):
                 return found
-            raise assembly.NotOnRecord(missing) from None
+            raise assembly.NotOnRecord(f"{assembly.called(config)}, and its dataset is not here. {missing}") from None
     if found := records.find(config, store, dataset.fingerprint):
         checkpoint.finish(found, keep_checkpoint)
         return found
