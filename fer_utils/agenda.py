@@ -17,7 +17,7 @@ from typing import Any
 import pandas as pd
 
 from fer_utils import protocols, records
-from fer_utils.config import RunConfig
+from fer_utils.config import Phase, RunConfig
 from fer_utils.data.splits import SplitSpec
 from fer_utils.paths import store_for
 
@@ -67,6 +67,7 @@ def items() -> list[Item]:
         _item("attention", "psg2025's first block without attention, with channel attention, with CBAM", _attention()),
         _item("backbones", "large networks on FER2013 from random weights", *backbones),
         _item("compact", "the small network on FER2013", protocols.compact(SEEDS)),
+        _item("transfer", "the small network from FER2013 to CK+48, for each of its runs on record", _transfer()),
         _item("strong", "the stronger system on FER2013", *(protocols.stronger(m, SEEDS) for m in protocols.STRONG)),
         _item(
             "ferplus", "the stronger system on FER+",
@@ -101,6 +102,22 @@ def _attention() -> list[RunConfig]:
     for kind in ("none", "se", "cbam"):
         runs = _configs("psg2025", "ckplus", "sound", model_options={"attention": kind}, **first)
         found += [replace(c, phases=c.phases[:1]) for c in runs if c.split.fold == 0]
+    return found
+
+
+def _transfer() -> list[RunConfig]:
+    """As notebook 07 declares it: folds of persons, the head alone and then all layers, beside random weights."""
+    at_once = (Phase(12, 1e-3, "cosine", warmup_epochs=1),)
+    in_two = (Phase(3, 1e-3, trainable="head"), Phase(9, 3e-4, "cosine"))
+    found = []
+    for config in protocols.compact(SEEDS):
+        base = RunConfig(
+            "compact", "ckplus", at_once, score_test=True, batch_size=16, augmentation="light", seed=config.seed
+        )
+        starts = [base]
+        if parent := records.find(config, store_for("fer2013")):
+            starts.append(replace(base, phases=in_two, start_from=parent.id))
+        found += [replace(start, split=split) for start in starts for split in protocols.sound_splits("ckplus")]
     return found
 
 

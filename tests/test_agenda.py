@@ -35,6 +35,9 @@ def test_the_queue_holds_what_the_notebooks_will_ask_for() -> None:
     wanted += [config for loss in losses["losses"] for config in losses["declare"](loss, losses["seeds"])]
     xception = declared("04", "imports", "parameters", "derived")
     wanted += xception["declare"]("reported") + xception["declare"]("sound")
+    transfer = declared("07", "imports", "parameters", "derived")
+    once = (Phase(sum(transfer["transfer_epochs"]), 1e-3, "cosine", warmup_epochs=1),)
+    wanted += transfer["declare"]("compact", "ckplus", {}, once, batch_size=16, augmentation="light")
     assert len(wanted) > 60 and not {config.key for config in wanted} - queued
 
 
