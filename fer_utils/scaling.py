@@ -169,7 +169,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m fer_utils.scaling", description=__doc__)
     parser.add_argument("--sizes", type=int, nargs="+", default=SIZES, help="times FER2013's size (default: 1 4 16)")
     parser.add_argument("--figure", type=Path, help="draw time and memory into this file")
-    parser.add_argument("--record", metavar="NAME", help="also write the measurement record growth-NAME")
+    parser.add_argument("--record", metavar="NAME", help="also write the measurement records workers-NAME, growth-NAME")
+    parser.add_argument("--only", choices=("workers", "growth"), help="one of the two measurements")
     for name, kind in (("--step", str), ("--workers", int), ("--runs", int), ("--subjects", int), ("--epochs", int)):
         parser.add_argument(name, type=kind, help=argparse.SUPPRESS)
     parser.add_argument("--folder", type=Path, help=argparse.SUPPRESS)
@@ -187,8 +188,14 @@ def _report(options: argparse.Namespace) -> None:
     from fer_utils import backend, plots, records
     from fer_utils.paths import reports_root
 
-    scaled = workers()
-    print({name: round(value, 2) for name, value in scaled.items()}, flush=True)
+    store, machine = reports_root() / "measurements", {"machine": backend.device()}
+    if options.only != "growth":
+        scaled = workers()
+        print({name: round(value, 2) for name, value in scaled.items()}, flush=True)
+        if options.record:
+            records.measure(f"workers-{options.record}", store, lambda: (machine | scaled, {}))
+    if options.only == "workers":
+        return
     table = growth(sorted(options.sizes))
     print(table.round(2).to_string(index=False), slopes(table).round(2).to_string(), sep="\n\n")
     if options.figure:
@@ -196,8 +203,7 @@ def _report(options: argparse.Namespace) -> None:
         plots.growth(table, caption=backend.device()).savefig(options.figure)
     if options.record:
         grown = table.round(4).to_dict("split", index=False)
-        values = {"machine": backend.device(), "growth": grown, "workers": scaled}
-        records.measure(f"growth-{options.record}", reports_root() / "measurements", lambda: (values, {}))
+        records.measure(f"growth-{options.record}", store, lambda: (machine | {"growth": grown}, {}))
 
 
 if __name__ == "__main__":

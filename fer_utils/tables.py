@@ -148,10 +148,18 @@ def growth(store: Path) -> str:
         named = {"time": "exponent of time (1: linear)", "memory": "copies of an image in memory"}
         found = scaling.slopes(table).rename(columns=named)
         largest = table.groupby("step", sort=False)[["images", "seconds", "images/s"]].last()
-        joined = largest.join(found).reset_index().round(1).astype({"images": int, "images/s": int})
-        two = ", ".join(f"{name} {value:.1f}" for name, value in values["workers"].items())
-        texts.append(f"{values['machine']}. Two one-thread workers against one: {two}.\n\n{pipes(joined)}")
+        joined = largest.round(1).join(found.round(2)).reset_index()
+        joined[["images", "images/s"]] = joined[["images", "images/s"]].map("{:,.0f}".format)
+        texts.append(f"{values['machine']}. {_workers(path)}\n\n{pipes(joined)}")
     return "\n".join(texts).rstrip() or "Not measured yet."
+
+
+def _workers(growth_path: Path) -> str:
+    found = records.measured(growth_path.name.replace("growth", "workers", 1), growth_path.parent)
+    if not found:
+        return "Two one-thread workers against one: not measured."
+    rate = f"{found.values['times as fast']:.2f}"
+    return f"Two one-thread workers did the same trainings {rate} times as fast as one."
 
 
 def blocks(store: Path) -> dict[str, str]:
