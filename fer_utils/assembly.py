@@ -12,6 +12,7 @@ import numpy as np
 from fer_utils import augment, models
 from fer_utils.config import Phase, RunConfig
 from fer_utils.data.splits import Split
+from fer_utils.storage import MAX_BYTES
 
 
 class NotOnRecord(FileNotFoundError):
@@ -126,6 +127,22 @@ def watched_parts(config: RunConfig) -> list[str]:
     """The parts scored after every epoch, the monitored one first."""
     kept = (name.removeprefix("best_") for name in config.keep if name.startswith("best_"))
     return list(dict.fromkeys([config.monitor, *sorted(kept)]))
+
+
+def check_room(config: RunConfig, split: Split, n_classes: int) -> None:
+    """Refuse a run whose predictions could never be recorded, before it is trained.
+
+    Raises:
+        ValueError: too many images to score, for the epochs it keeps; deflated float16 logits need 0.7 of their size or
+            more.
+    """
+    scored = len(split.validation) + (len(split.test) if config.score_test else 0)
+    kept = len({*config.keep, "last"})
+    if (least := int(0.7 * 2 * scored * n_classes * kept)) > MAX_BYTES:
+        raise ValueError(
+            f"A record has at most {MAX_BYTES:,} bytes; the predictions of {scored:,} images at {kept} epochs take "
+            f"{least:,} or more. Score fewer images, or keep fewer epochs."
+        )
 
 
 def check_parts(config: RunConfig, split: Split) -> None:

@@ -84,6 +84,7 @@ class _Training:
         self.config, self.dataset, self.folder = config, dataset, folder
         self.split = splits.make(dataset, config.split)
         assembly.check_parts(config, self.split)
+        assembly.check_room(config, self.split, dataset.n_classes)
         keras.utils.clear_session()
         backend.make_deterministic(config.seed)
         devices.distribute()

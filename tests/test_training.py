@@ -564,3 +564,11 @@ def test_a_damaged_checkpoint_is_named_and_how_to_go_on(content: bytes, tmp_path
     model.compile("sgd", "mse")
     with pytest.raises(ValueError, match="Remove it"):
         checkpoint.load_variables(path, model)
+
+
+def test_a_run_that_could_not_be_recorded_is_refused_before_it_is_trained(faces: FaceDataset) -> None:
+    split = splits.make(faces, SHORT.split)
+    assembly.check_room(SHORT, split, 7)
+    many = replace(split, validation=np.arange(60_000))
+    with pytest.raises(ValueError, match=r"at most 500,000 bytes; the predictions of 60,000 images .* Score fewer"):
+        assembly.check_room(replace(SHORT, keep=("best_validation", "last"), score_test=False), many, 7)
