@@ -1,10 +1,11 @@
 """How fast every network of the queue trains on this device: `python -m fer_utils queue --probe`.
 
-Drawn faces will do: speed does not depend on what an image shows.
+Images of noise will do: speed does not depend on what an image shows.
 """
 
 from __future__ import annotations
 
+import hashlib
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -16,7 +17,7 @@ import pandas as pd
 
 from fer_utils import agenda, assembly, augment, backend, losses, records
 from fer_utils.config import RunConfig
-from fer_utils.paths import reports_root
+from fer_utils.paths import project_root, reports_root
 
 STEPS = 30
 _WARM = 3
@@ -103,13 +104,17 @@ def _rate(train: Callable[[int], object], batch_size: int, steps: int) -> float:
 
 
 def speeds(name: str | None = None) -> dict[str, float]:
-    """Images per second by `agenda.speed_key`, as the latest probe on record has them; empty without one.
+    """Images per second by `agenda.speed_key`, as probes on record have them; empty without one.
 
     Args:
         name: of the device, as `backend.device()` gives it; default: this one.
     """
-    found = records.measured(_record_name(name or backend.device()))
-    return found.values["fed"] if found else {}
+    pattern = f"{_record_name(name or backend.device())}-*"
+    stores = dict.fromkeys(root / "measurements" for root in (project_root() / "reports", reports_root()))
+    found = [
+        records.Measurement(path).values for store in stores for path in store.glob(pattern) if records.is_done(path)
+    ]
+    return {values["key"]: values["fed"] for values in found}
 
 
 def _record_name(device: str) -> str:
@@ -117,18 +122,21 @@ def _record_name(device: str) -> str:
 
 
 def run(found: Sequence[agenda.Item], steps: int = STEPS) -> pd.DataFrame:
-    """Measure everything that is missing in the queue, print it as it comes, and put it on record by the device's name.
+    """Measure what is missing in the queue and was not probed on this device, each network a record of its own.
 
     Returns:
         Images per second: one row per `agenda.speed_key`, columns as in `measure`.
     """
+    prefix, about = _record_name(backend.device()), {"device": backend.device(), "backend": keras.backend.backend()}
     rows = {}
     for key, (config, size) in distinct(found).items():
-        rows[key] = measure(config, size, steps)
-        print(key, {name: round(value) if value == value else None for name, value in rows[key].items()}, flush=True)
-    table = pd.DataFrame.from_dict(rows, orient="index")
-    values = {"device": backend.device(), "backend": keras.backend.backend(), "steps": steps}
-    values |= {column: table[column].dropna().to_dict() for column in table}
-    store = reports_root() / "measurements"
-    records.measure(_record_name(backend.device()), store, lambda: (values, {}))
-    return table
+
+        def compute(key: str = key, config: RunConfig = config, size: int | None = size) -> tuple[dict[str, Any], dict]:
+            rates = {name: rate for name, rate in measure(config, size, steps).items() if rate == rate}
+            return {**about, "key": key, "steps": steps, **rates}, {}
+
+        digest = hashlib.blake2b(key.encode(), digest_size=5).hexdigest()
+        values = records.measure(f"{prefix}-{digest}", reports_root() / "measurements", compute).values
+        rows[key] = {name: values.get(name, float("nan")) for name in ("bare", "fed", "generator")}
+        print(key, {name: rate if rate != rate else round(rate) for name, rate in rows[key].items()}, flush=True)
+    return pd.DataFrame.from_dict(rows, orient="index")

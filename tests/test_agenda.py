@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pytest
 
 from fer_utils import agenda, probe, records
@@ -92,4 +93,8 @@ def test_a_probe_times_what_is_missing(item: agenda.Item, monkeypatch: pytest.Mo
     assert list(table.index) == ["tiny, 48 px, batch 32, none"] and (table > 0).all(axis=None)
     assert list(table) == ["bare", "fed", "generator"]
     assert probe.speeds() == table["fed"].to_dict()
+    pd.testing.assert_frame_equal(probe.run([only], steps=2), table)  # loaded
+    other = agenda.Item("b", "c", (replace(TINY, batch_size=16),))
+    assert probe.speeds() | probe.run([other], steps=2)["fed"].to_dict() == probe.speeds()
+    assert len(probe.speeds()) == 2, "a second probe adds to the first"
     assert probe.speeds("another device") == {}

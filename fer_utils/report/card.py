@@ -11,22 +11,7 @@ from fer_utils.stats import Interval
 
 def scores(record: Record) -> pd.DataFrame:
     """What a final run's network reaches on the test part, and what else is on record about it: quantity, measured."""
-    return _scores(record, study.pool([record]))
-
-
-def classes(record: Record) -> pd.DataFrame:
-    """Precision and recall of each class on the test part."""
     pooled = study.pool([record])
-    recalls = metrics.report(pooled.labels, pooled.logits, pooled.class_names).loc[list(pooled.class_names)]
-    rows = [
-        (name, f"{int(row['support']):,}", f"{100 * row['precision']:.1f}", stats.wilson_interval(
-            round(row["recall"] * row["support"]), int(row["support"])).percent())
-        for name, row in recalls.iterrows()
-    ]  # fmt: skip
-    return pd.DataFrame(rows, columns=["expression", "images", "precision, %", "recall, % [95 %]"])
-
-
-def _scores(record: Record, pooled: study.Pooled) -> pd.DataFrame:
     run, kept, n = record.run, record.run["metrics"]["test"][record.kept[0]], len(pooled.labels)
     rows = [
         ("accuracy, %", pooled.interval.percent()),
@@ -48,6 +33,18 @@ def _scores(record: Record, pooled: study.Pooled) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=[f"{run['dataset']['name']}, {n:,} test images", "measured"])
 
 
+def classes(record: Record) -> pd.DataFrame:
+    """Precision and recall of each class on the test part."""
+    pooled = study.pool([record])
+    recalls = metrics.report(pooled.labels, pooled.logits, pooled.class_names).loc[list(pooled.class_names)]
+    rows = [
+        (name, f"{int(row['support']):,}", f"{100 * row['precision']:.1f}", stats.wilson_interval(
+            round(row["recall"] * row["support"]), int(row["support"])).percent())
+        for name, row in recalls.iterrows()
+    ]  # fmt: skip
+    return pd.DataFrame(rows, columns=["expression", "images", "precision, %", "recall, % [95 %]"])
+
+
 def shipped() -> Record:
     """The run whose network ships with the package."""
     from fer_utils.live import engines
@@ -55,4 +52,3 @@ def shipped() -> Record:
 
     name = engines.description_of(engines.shipped().read_bytes()).record
     return Record(project_root() / "reports/runs" / name)
-
