@@ -21,14 +21,18 @@ def compact(settings: Settings) -> keras.Model:
     x = make.conv(image, STAGES[0][0], 3, "stem_conv", bias=False)
     x = keras.layers.MaxPooling2D(2, name="stem_pool")(x)
     x = make.relu(make.norm(x, "stem_norm"), "stem_relu")
-    for stage, (filters, blocks) in enumerate(STAGES, start=1):
+    return make.model(image, residual_stages(make, x, STAGES))
+
+
+def residual_stages(make: Layers, x: keras.KerasTensor, stages: tuple[tuple[int, int], ...]) -> keras.KerasTensor:
+    """Stages of (channels, residual blocks), global average pooling and dropout: features (batch, last channels)."""
+    for stage, (filters, blocks) in enumerate(stages, start=1):
         for block in range(1, blocks + 1):
-            x = residual(make, x, filters, f"stage{stage}_block{block}")
-    x = keras.layers.GlobalAveragePooling2D(name="pool")(x)
-    return make.model(image, make.dropout(x, "dropout"))
+            x = _residual(make, x, filters, f"stage{stage}_block{block}")
+    return make.dropout(keras.layers.GlobalAveragePooling2D(name="pool")(x), "dropout")
 
 
-def residual(make: Layers, x: keras.KerasTensor, filters: int, name: str) -> keras.KerasTensor:
+def _residual(make: Layers, x: keras.KerasTensor, filters: int, name: str) -> keras.KerasTensor:
     """Two 3x3 convolutions plus the input; where the channels change, height and width halve.
 
     The shortcut then averages 2x2 pixels before its 1x1 convolution (He et al. 2019, ResNet-D): no pixel

@@ -3,7 +3,7 @@
 import keras
 
 from fer_utils.models.common import Layers, Settings
-from fer_utils.models.compact import residual
+from fer_utils.models.compact import residual_stages
 
 RESIDUAL_STAGES: tuple[tuple[int, int], ...] = ((64, 2), (128, 2), (256, 2), (512, 2))
 """Channels and residual blocks: the ResNet18 of small images (He et al. 2016)."""
@@ -22,11 +22,7 @@ def strong_residual(settings: Settings) -> keras.Model:
     image = make.image()
     x = make.conv(image, RESIDUAL_STAGES[0][0], 3, "stem_conv", bias=False)
     x = make.relu(make.norm(x, "stem_norm"), "stem_relu")
-    for stage, (filters, blocks) in enumerate(RESIDUAL_STAGES, start=1):
-        for block in range(1, blocks + 1):
-            x = residual(make, x, filters, f"stage{stage}_block{block}")
-    x = keras.layers.GlobalAveragePooling2D(name="pool")(x)
-    return make.model(image, make.dropout(x, "dropout"))
+    return make.model(image, residual_stages(make, x, RESIDUAL_STAGES))
 
 
 def strong_plain(settings: Settings) -> keras.Model:
