@@ -219,6 +219,7 @@ def listing(records: Sequence[Record]) -> pd.DataFrame:
                 "id": record.id,
                 "protocol": record.config.protocol,
                 "epochs": run["epochs"],
+                "precision": record.config.precision.removeprefix("mixed_"),
                 "kept": kept,
                 **{part: "–" if score is None else f"{score:.4f}" for part, score in scores.items()},
                 "CHOSEN ON TEST": ", ".join(run["chosen_on_test"]) or "–",
