@@ -200,9 +200,13 @@ def _commonest(group: Sequence[Record]) -> float:
 
 
 def _ranked(found: Sequence[Measured]) -> tuple[Measured, ...]:
-    """What stands for a system first: runs that learned, the report's budget and settings, then more training.
+    """What stands for a system first: runs that learned, the report's budget and settings, float32, more training.
 
     No accuracy above guessing enters this order, so nothing is chosen by its score.
     """
-    order = [(m.learned, not m.reduced, not m.variant, m.ran, m.folds, m.seeds) for m in found]
+    exact = [not m.runs[0].config.precision_note for m in found]
+    order = [
+        (m.learned, not m.reduced, not m.variant, in_float32, m.ran, m.folds, m.seeds)
+        for m, in_float32 in zip(found, exact, strict=True)
+    ]
     return tuple(found[i] for i in sorted(range(len(found)), key=lambda i: order[i], reverse=True))
