@@ -574,3 +574,13 @@ def test_a_run_that_could_not_be_recorded_is_refused_before_it_is_trained(faces:
     many = replace(split, validation=np.arange(60_000))
     with pytest.raises(ValueError, match=r"at most 500,000 bytes; the predictions of 60,000 images .* Score fewer"):
         setup.check_room(replace(SHORT, keep=("best_validation", "last"), score_test=False), many, 7)
+    one_epoch = replace(split, validation=np.arange(28_000))
+    setup.check_room(replace(SHORT, keep=("best_validation",)), one_epoch, 7)
+    with pytest.raises(ValueError, match="28,000 images at 2 epochs"):
+        setup.check_room(replace(SHORT, keep=("best_validation", "last")), one_epoch, 7)
+
+
+def test_a_store_may_be_a_string(faces: FaceDataset, tmp_path: Path) -> None:
+    record = run(SHORT, store=str(tmp_path / "runs"), dataset=faces)
+    assert record.path.parent == tmp_path / "runs"
+    assert run(SHORT, store=str(tmp_path / "runs"), dataset=faces) == record

@@ -18,6 +18,9 @@ from fer_utils.records.config import Phase, RunConfig
 INNER_VALIDATION = 0.125
 """Share of a fold's training subjects that chooses the epoch, under the sound protocol."""
 
+FOLDS = 5
+"""Folds of CK+48's persons under the sound protocol, for every system."""
+
 
 @dataclass(frozen=True)
 class Recipe:
@@ -31,6 +34,7 @@ class Recipe:
         scored: the part that number was computed on.
         monitor: the part its training watched.
         extra: further fields of `RunConfig`.
+        precision: that of its training on real faces; where it is not float32 the choice is ours, for time's sake.
         ours: names of the cells that the report does not state.
     """
 
@@ -47,6 +51,7 @@ class Recipe:
     monitor: str
     optimizer: str = "adam"
     extra: Mapping[str, Any] = field(default_factory=dict)
+    precision: str = "float32"
     ours: frozenset[str] = frozenset()
 
     @property
@@ -57,15 +62,17 @@ class Recipe:
 
 _RANDOM_80_20 = SplitSpec("random", test_size=0.2, seed=123)
 _IITK_OURS = frozenset({"split", "learning_rates", "epochs", "kept", "scored", "monitor"})
+_QUICKER = "mixed_bfloat16"
 
 
 def _iitk(model: str, dataset: str) -> Recipe:
     """iitk2023: 50-100 epochs stated (we take 50), Adam without a rate, validation share not stated."""
     common = {"report": "iitk2023", "model": model, "dataset": dataset, "epochs": (50,), "learning_rates": (1e-3,)}
     if dataset == "fer2013":
+        quicker = {"precision": _QUICKER} if model == "iitk2023_model2" else {}
         return Recipe(
-            **common, split=SplitSpec("usage"), augmentation="iitk2023", batch_size=64,
-            kept="best_validation", scored="test", monitor="validation", ours=_IITK_OURS,
+            **common, **quicker, split=SplitSpec("usage"), augmentation="iitk2023", batch_size=64,
+            kept="best_validation", scored="test", monitor="validation", ours=_IITK_OURS | quicker.keys(),
         )
     return Recipe(
         **common, split=_RANDOM_80_20, augmentation="none", batch_size=7,
@@ -74,13 +81,15 @@ def _iitk(model: str, dataset: str) -> Recipe:
 
 
 def _psg(dataset: str) -> Recipe:
-    """psg2025: everything is stated for CK+48; for FER2013 its CK+48 code is applied (split ours)."""
-    return Recipe(
-        report="psg2025", model="psg2025", dataset=dataset, split=_RANDOM_80_20, augmentation="psg2025",
-        epochs=(100, 100, 100), learning_rates=(1e-3, 1e-4, 1e-5), batch_size=64,
-        kept="last", scored="test", monitor="test",
-        ours=frozenset() if dataset == "ckplus" else frozenset({"split", "kept", "monitor"}),
-    )  # fmt: skip
+    """psg2025: all is stated for CK+48; for FER2013 it names three parts without sizes, which we take by Usage."""
+    common = {
+        "report": "psg2025", "model": "psg2025", "dataset": dataset, "augmentation": "psg2025", "scored": "test",
+        "epochs": (100, 100, 100), "learning_rates": (1e-3, 1e-4, 1e-5), "batch_size": 64,
+    }  # fmt: skip
+    if dataset == "ckplus":
+        return Recipe(**common, split=_RANDOM_80_20, kept="last", monitor="test")
+    ours = frozenset({"split", "kept", "monitor"})
+    return Recipe(**common, split=SplitSpec("usage"), kept="best_validation", monitor="validation", ours=ours)
 
 
 REPORTED: tuple[Recipe, ...] = (
@@ -97,7 +106,9 @@ REPORTED: tuple[Recipe, ...] = (
     Recipe(
         report="colab2023", model="colab2023", dataset="fer2013", split=SplitSpec("merged"), augmentation="colab2023",
         epochs=(50,), learning_rates=(1e-3,), batch_size=64, kept="last", scored="test", monitor="test",
-        ours=frozenset({"augmentation", "optimizer", "learning_rates", "epochs", "batch_size", "kept", "monitor"}),
+        precision=_QUICKER, ours=frozenset({
+            "augmentation", "optimizer", "learning_rates", "epochs", "batch_size", "kept", "monitor", "precision",
+        }),
     ),
     _psg("ckplus"),
     _psg("fer2013"),
@@ -105,7 +116,8 @@ REPORTED: tuple[Recipe, ...] = (
         report="xavengers2025", model="resnet_transfer", dataset="fer2013", split=SplitSpec("usage"),
         augmentation="xavengers2025", epochs=(50,), learning_rates=(1e-3,), batch_size=64,
         kept="best_validation", scored="test", monitor="validation",
-        extra={"plateau_patience": 5, "early_stopping": 10, "weight_decay": 1e-4}, ours=frozenset({"kept", "extra"}),
+        extra={"plateau_patience": 5, "early_stopping": 10, "weight_decay": 1e-4},
+        precision=_QUICKER, ours=frozenset({"kept", "extra", "precision"}),
     ),
 )  # fmt: skip
 
@@ -129,7 +141,7 @@ def configs(
     protocol: str,
     *,
     seeds: Sequence[int] = (0,),
-    n_folds: int = 10,
+    n_folds: int = FOLDS,
     epochs: Sequence[int] | None = None,
     **changes: Any,
 ) -> list[RunConfig]:
@@ -139,7 +151,8 @@ def configs(
         model: a network of the reports.
         dataset: `"fer2013"`, `"ckplus"` or `"synthetic"`.
         protocol: `"reported"` or `"sound"`. Sound keeps the report's training and replaces its split, the part it
-            watches and the epoch it keeps: FER2013 and synthetic faces by Usage, CK+48 in subject-grouped folds.
+            watches and the epoch it keeps: FER2013 and synthetic faces by Usage, CK+48 in subject-grouped folds. Where
+            the report's own are sound, both protocols ask for one and the same training.
         seeds: one run each; the split's own seed stays.
         n_folds: folds of the sound protocol on CK+48.
         epochs: a reduced budget, one number per phase of the report; None for the report's own.
@@ -156,12 +169,12 @@ def configs(
     base = RunConfig(
         model=model, dataset=dataset, phases=_phases(row, epochs), augmentation=row.augmentation,
         batch_size=row.batch_size, optimizer=row.optimizer, score_test=True, report=row.report, protocol=protocol,
-        **row.extra,
+        precision="float32" if dataset == "synthetic" else row.precision, **row.extra,
     )  # fmt: skip
-    if protocol == "reported":
-        splits, base = [_reported_split(row, dataset)], replace(base, monitor=row.monitor, keep=_reported_keep(row))
-    else:
-        splits = sound_splits(dataset, n_folds)
+    is_sound = row.dataset == dataset and row.monitor == "validation" and [row.split] == sound_splits(dataset)
+    if protocol == "reported" or is_sound:
+        base = replace(base, monitor=row.monitor, keep=_reported_keep(row))
+    splits = [_reported_split(row, dataset)] if protocol == "reported" else sound_splits(dataset, n_folds)
     base = replace(base, **changes)
     return [replace(base, split=split, seed=seed) for seed in seeds for split in splits]
 
@@ -194,7 +207,7 @@ STRONG = ("strong_residual", "strong_plain")
 
 
 def stronger(model: str, seeds: Sequence[int] = (0,), dataset: str = "fer2013", **changes: Any) -> list[RunConfig]:
-    """The stronger system's runs, one per seed, on FER2013 or FER+; for a GPU.
+    """The stronger system's runs, one per seed, on FER2013 or FER+.
 
     120 epochs, the first 60 on images of 40 pixels: SGD, warm-up and two cosines, and the settings of `compact`. The
     configuration to begin with: a search may change it by PublicTest alone, and its trials (`score_test=False`) stay
@@ -244,7 +257,7 @@ def _reported_split(row: Recipe, dataset: str) -> SplitSpec:
     return row.split
 
 
-def sound_splits(dataset: str, n_folds: int = 10) -> list[SplitSpec]:
+def sound_splits(dataset: str, n_folds: int = FOLDS) -> list[SplitSpec]:
     """The sound protocol's splits: subject-grouped folds of CK+48, the published parts of everything else."""
     if dataset != "ckplus":
         return [SplitSpec("usage")]
@@ -259,8 +272,8 @@ def table() -> pd.DataFrame:
 
 
 _COLUMNS = (
-    "split", "augmentation", "optimizer", "learning_rates", "epochs", "batch_size", "extra", "monitor", "kept",
-    "scored",
+    "split", "augmentation", "optimizer", "learning_rates", "epochs", "batch_size", "extra", "precision", "monitor",
+    "kept", "scored",
 )  # fmt: skip
 
 

@@ -30,7 +30,7 @@ def run(
     config: RunConfig,
     *,
     root: str | Path | None = None,
-    store: Path | None = None,
+    store: str | Path | None = None,
     dataset: FaceDataset | None = None,
     checkpoint_seconds: float = 60.0,
     parent: Record | None = None,
@@ -56,7 +56,7 @@ def run(
         StorageError: the disk is full, or the store may not be written.
         NotOnRecord: there is neither a record nor the dataset, or `$FER_TRAIN` is `never`.
     """
-    store = store or store_for(config.dataset)
+    store = Path(store or store_for(config.dataset))
     if parent:
         config.check_continues(parent.config)
     if dataset is None:
@@ -265,7 +265,9 @@ class _Training:
             checkpoint.save_weights(self.model, self._weights_path("last"))
         kept = [name for name in dict.fromkeys([*self.config.keep, "last"]) if name in self.state.kept]
         paths = {name: self._weights_path(name) for name in kept}
-        found = scoring.predictions(self.model, paths, self.dataset, self.split, self.config.score_test)
+        in_float32 = self.config.precision == "float32"
+        model = self.model if in_float32 else setup.build_float32(self.config, self.dataset.n_classes)
+        found = scoring.predictions(model, paths, self.dataset, self.split, self.config.score_test)
         records.write(self.folder, self._description(kept), pd.DataFrame(self.state.history), found)
         checkpoint.prune(self.folder, self.state.kept)
         if not self.keep_checkpoint:

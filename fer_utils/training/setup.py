@@ -14,6 +14,7 @@ from fer_utils.data import augmentation
 from fer_utils.data.splits import Split
 from fer_utils.files.writing import MAX_BYTES
 from fer_utils.records.config import Phase, RunConfig
+from fer_utils.training import backend
 
 
 class NotOnRecord(FileNotFoundError):
@@ -38,12 +39,22 @@ def called(config: RunConfig) -> str:
 
 
 def build(config: RunConfig, n_classes: int) -> keras.Model:
-    """The untrained network; its input has no fixed side where phases train at sides of their own."""
+    """The untrained network, computing in the configuration's precision.
+
+    Its input has no fixed side where phases train at sides of their own.
+    """
     options = dict(config.model_options)
     if config.head_l2 is not None:
         options["head_l2"] = config.head_l2
     size = None if any(phase.size for phase in config.phases) else 48
-    return models.build(config.model, n_classes=n_classes, size=size, seed=config.seed, **options)
+    with backend.precision(config.precision):
+        return models.build(config.model, n_classes=n_classes, size=size, seed=config.seed, **options)
+
+
+def build_float32(config: RunConfig, n_classes: int) -> keras.Model:
+    """The same network, computing in float32 whatever it is trained in, for weights that a training has saved."""
+    options = {name: value for name, value in config.model_options.items() if name != "weights"}
+    return build(replace(config, precision="float32", model_options=options), n_classes)
 
 
 def policy(config: RunConfig) -> augmentation.Policy:
@@ -138,7 +149,8 @@ def check_room(config: RunConfig, split: Split, n_classes: int) -> None:
             more.
     """
     scored = len(split.validation) + (len(split.test) if config.score_test else 0)
-    kept = len({*config.keep, "last"})
+    sure = [name for name in config.keep if not (config.early_stopping and name.startswith("block_"))]
+    kept = max(len(set(sure)), 1)
     if (least := int(0.7 * 2 * scored * n_classes * kept)) > MAX_BYTES:
         raise ValueError(
             f"A record has at most {MAX_BYTES:,} bytes; the predictions of {scored:,} images at {kept} epochs take "
