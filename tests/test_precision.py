@@ -12,15 +12,16 @@ import onnx
 import pandas as pd
 import pytest
 
-from fer_utils import assembly, devices, study, tables, training, weights
-from fer_utils.config import Phase, RunConfig
+from fer_utils import study, training
 from fer_utils.data import FaceDataset, load, splits
 from fer_utils.data.splits import SplitSpec
+from fer_utils.evaluation.statistics import Interval
 from fer_utils.live import export
 from fer_utils.records import Record
+from fer_utils.records.config import Phase, RunConfig
+from fer_utils.report import pages
 from fer_utils.report.headlines import Measured
-from fer_utils.stats import Interval
-from fer_utils.training import run
+from fer_utils.training import devices, run, setup, weights
 
 FACES = {"n_subjects": 8, "n_frames": 1}
 MIXED = RunConfig(
@@ -100,7 +101,7 @@ def test_what_it_leaves_is_the_float32_network(trained: Record, faces: FaceDatas
     logits = training.predict_logits(network, faces.images, rows=rows)
     stored = trained.predictions("validation", "last")[1]
     np.testing.assert_array_equal(logits.astype(np.float16), stored)
-    mixed = assembly.build(MIXED, 7)
+    mixed = setup.build(MIXED, 7)
     mixed.set_weights(network.get_weights())
     assert not np.array_equal(training.predict_logits(mixed, faces.images, rows=rows).astype(np.float16), stored)
     exported = onnx.load(export.export(trained, tmp_path / "mixed.onnx", "last", half=False)).graph
@@ -110,7 +111,7 @@ def test_what_it_leaves_is_the_float32_network(trained: Record, faces: FaceDatas
 
 
 def test_it_is_shown_beside_a_budget(trained: Record) -> None:
-    assert tables._budget([trained]) == "2 + 1 epochs, bfloat16"
+    assert pages._budget([trained]) == "2 + 1 epochs, bfloat16"
     interval = Interval(0.5, 0.4, 0.6, 0.95, 10, "Wilson")
     about = Measured(interval, np.nan, 1, 1, 3, 5, "", True, "a machine", 0.1, (trained,))
     assert about.note == "n = 10, 1 seed, 3 of 5 epochs, bfloat16"
