@@ -30,7 +30,7 @@ NETWORKS = {
     "psg2025": "Xception, attention", "cutm2024": "plain CNN", "resnet_transfer": "ResNet50, ImageNet",
     "iitk2023_model1": "Model 1", "iitk2023_model2": "Model 2", "colab2023": "plain CNN",
 }  # fmt: skip
-_IMAGENET = {"resnet_transfer": {"weights": "imagenet"}}  # without these weights it is another system
+_IMAGENET = {"resnet_transfer": {"weights": "imagenet"}}  # without these weights it is a variant, which says so
 
 
 @dataclass(frozen=True)
@@ -160,12 +160,12 @@ def _line(claim: Claim, shelf: Shelf) -> Line:
 
 def _groups(claim: Claim, protocol: str, shelf: Shelf) -> list[list[Record]]:
     """Complete groups of runs that follow the report's description, whatever their budget."""
-    options = {"model_options": _IMAGENET[claim.model]} if claim.model in _IMAGENET else {}
-    template = protocols.configs(claim.model, claim.dataset, protocol, **options)[0]
+    options = [{}, _IMAGENET[claim.model]] if claim.model in _IMAGENET else [{}]
+    templates = [protocols.configs(claim.model, claim.dataset, protocol, model_options=one)[0] for one in options]
     found = [
         record for record in shelf.find(claim.model, claim.dataset, protocol)
-        if experiments.follows(record.config, template) and record.config.split.kind == template.split.kind
-        and record.config.split.max_train is None
+        if any(experiments.follows(record.config, template) for template in templates)
+        and record.config.split.kind == templates[0].split.kind and record.config.split.max_train is None
     ]  # fmt: skip
     return [group for group in study.together(found) if whole(group)]
 
@@ -188,6 +188,7 @@ def _measured(group: Sequence[Record], row: protocols.Recipe | None, part: str =
     known = _IMAGENET.get(config.model, {})
     settings = {name: value for name, value in config.model_options.items() if known.get(name) != value}
     variant = [f"{name.replace('_', ' ')} {value} (ours)" for name, value in settings.items()]
+    variant += ["from random weights (ours)"] if known and "weights" not in config.model_options else []
     variant += ["scored on its training images"] if part == "train" else []
     return Measured(
         interval=replace(interval, estimate=float(values.mean())),

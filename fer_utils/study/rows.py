@@ -131,8 +131,15 @@ def _both(model: str, dataset: str, seeds: Sequence[int] = (0,), **changes: Any)
 
 
 def _reduced(model: str, seeds: Sequence[int]) -> list[RunConfig]:
-    """One training serves both protocols: both go by Usage and choose on validation."""
-    return _configs(model, "fer2013", "reported", seeds, epochs=REDUCED[model])
+    """One training serves both protocols: both go by Usage and choose on validation.
+
+    The ResNet starts from ImageNet's weights where Keras's file of them is on this machine, else from random ones.
+    """
+    from fer_utils.models import transfer  # and with it Keras
+
+    pretrained = model == "resnet_transfer" and transfer.imagenet_file("resnet50").is_file()
+    options = {"model_options": {"weights": "imagenet"}} if pretrained else {}
+    return _configs(model, "fer2013", "reported", seeds, epochs=REDUCED[model], **options)
 
 
 def _quicker(configs: Sequence[RunConfig]) -> list[RunConfig]:
