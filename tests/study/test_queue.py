@@ -14,7 +14,7 @@ from typing import Any
 import psutil
 import pytest
 import workers
-from test_records import written
+from made_records import written
 
 from fer_utils import records
 from fer_utils.analysis.prices import experiments
@@ -24,7 +24,7 @@ from fer_utils.records.config import Phase, RunConfig
 from fer_utils.study import costs, executors, protocols, queue, rows, speed_probe
 from fer_utils.study.rows import Item
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 TINY = RunConfig("tiny", "synthetic", (Phase(1, 1e-3),), batch_size=32, dataset_options={"n_subjects": 6})
 
 
