@@ -159,7 +159,7 @@ def test_a_source_of_weights_is_named(reports: Path) -> None:
 def test_the_queue_loses_what_is_on_record(reports: Path) -> None:
     before = one_page.outstanding(records_index.read(reports))
     assert (before["runs"] == before["missing"]).all() and before.index[0] == "model1-ckplus"
-    finished(reports / "runs", *protocols.configs("psg2025", "ckplus", "reported"), [0.7, 0.7, 0.7])
+    finished(reports / "runs", *protocols.configs("psg2025", "ckplus", "reported"), [0.7] * 5)
     after = one_page.outstanding(records_index.read(reports))
     assert (before["missing"] - after["missing"]).to_dict()["psg-ckplus"] == 1
     assert (before["missing"] - after["missing"]).sum() == 1
