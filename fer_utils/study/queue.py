@@ -2,6 +2,9 @@
 
 It runs on any machine. Where the time at hand is limited, what is under way is stopped, and goes on from its checkpoint
 at the next call. A process that dies is named and its run is taken up again. Notebooks load what is finished.
+
+The last digits of a training depend on how many processor cores compute it, because sums are then taken in another
+order: a run that goes on is equal to the undisturbed one to the bit on as many cores as it was begun with.
 """
 
 from __future__ import annotations
