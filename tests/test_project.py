@@ -100,7 +100,7 @@ def test_a_change_in_one_notebook_executes_it_alone(notebook: Path, rebuilt: Cal
 
 
 def test_a_change_of_the_training_leaves_the_data_notebook_alone(rebuilt: Callable[[str], set[str]]) -> None:
-    assert rebuilt("fer_utils/training/loop.py") == {n.name[:2] for n in NOTEBOOKS} - {"01"}
+    assert rebuilt("fer_utils/training/loop.py") == {n.name[:2] for n in NOTEBOOKS} - {"01", "11"}
 
 
 @pytest.mark.parametrize("changed", ["recognizer.py", "webcam.py", "web/session.js", "pictures/astronaut.jpg"])
