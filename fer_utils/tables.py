@@ -68,7 +68,7 @@ def _row(group: Sequence[Record]) -> str:
         + _flips(group),
         f"{100 * values['uar']:.1f}",
         f"{100 * values['macro_f1']:.1f}",
-        f"{claim.percent:.2f}" if claim else "–",
+        claim.printed if claim else "–",
         f"{60 * values['hours']:.0f} min, {values['device']}",
     ]
     return "| " + " | ".join(cells) + " |"
