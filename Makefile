@@ -46,7 +46,7 @@ NEEDS_04 := $(TRAINING)
 NEEDS_05 := $(TRAINING)
 NEEDS_06 := $(TRAINING) $(addprefix fer_utils/,tuning.py spaces.py oracles.py)
 NEEDS_07 := $(TRAINING) $(addprefix fer_utils/,across.py features.py)
-NEEDS_08 := $(TRAINING) $(addprefix fer_utils/,contradictions.py describe.py granularity.py pricelist.py shortcuts.py simulations.py \
+NEEDS_08 := $(TRAINING) $(addprefix fer_utils/,contradictions.py contradiction_checks.py describe.py granularity.py pricelist.py shortcuts.py simulations.py \
   tallies.py verdicts.py)
 NEEDS_09 := $(TRAINING) $(addprefix fer_utils/,bias.py calibration.py describe.py errors.py explain.py inspection.py robustness.py \
   votes.py)
