@@ -1,4 +1,4 @@
-"""The tables of README.md and reports/README.md, written from records and never by hand."""
+"""The tables of README.md and of the pages in reports/, written from records and never by hand."""
 
 from __future__ import annotations
 
@@ -8,17 +8,18 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from fer_utils import averaging, pricelist, records, report, reported, scaling, study
+from fer_utils import averaging, contradictions, granularity, pricelist, records, report, reported, scaling, study
 from fer_utils.config import RunConfig
 from fer_utils.protocols import Recipe, recipe
 from fer_utils.records import Record, atomic, find_all
-from fer_utils.report import card, headlines, shelf
+from fer_utils.report import card, counterparts, headlines, shelf
 from fer_utils.shortcuts import PROTOCOL
 
 PAGES = {
     "README.md": ("claims", "prices", "speed"),
     "reports/README.md": ("results", "prices", "growth"),
     "reports/model_card.md": ("card", "speed"),
+    "reports/the_five_reports.md": ("counterparts", "granularity", "contradictions"),
 }
 """Which of `blocks` stand on which page of the project."""
 
@@ -170,6 +171,9 @@ def blocks(store: Path) -> dict[str, str]:
         "prices": pricelist.markdown(pricelist.on_record(store)),
         "speed": speed(store.parent / "measurements"),
         "growth": growth(store.parent / "measurements"),
+        "counterparts": "\n".join(f"### {key}\n\n{pipes(counterparts.table(key))}" for key in reported.KEYS).rstrip(),
+        "granularity": pipes(granularity.statement().reset_index()).rstrip(),
+        "contradictions": pipes(contradictions.table(store.parent).reset_index()).rstrip(),
         "card": f"{pipes(card.scores(card.shipped()))}\n{pipes(card.classes(card.shipped()))}".rstrip(),
     }
 

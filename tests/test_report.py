@@ -14,6 +14,8 @@ from PIL import Image
 from test_shortcuts import finished
 
 from fer_utils import pricelist, protocols, records, report, reported, stats
+from fer_utils.config import Phase, RunConfig
+from fer_utils.data.splits import SplitSpec
 from fer_utils.plots import style
 from fer_utils.report import answers, headlines, requirements, shelf
 from fer_utils.report.headlines import REPORTED, SOUND, Line
@@ -70,7 +72,15 @@ def test_records_fill_both_cells_with_what_one_must_know(reports: Path) -> None:
     assert again.interval.low < 0.95 < again.interval.high
     assert report.cell(again).endswith("n = 40, 1 seed, 30 of 50 epochs")
     (row,) = [text for text in report.markdown([found]).splitlines() if "Model 2" in text]
-    assert "| 97.97 | **95.0** [" in row and "*reduced budget*: 30 of 50 epochs |" in row
+    assert "| 97.97 % | **95.0** [" in row and "*reduced budget*: 30 of 50 epochs |" in row
+
+
+def test_the_budget_is_marked_and_not_the_seeds(reports: Path) -> None:
+    for seed, share in ((0, 0.8), (1, 0.7), (2, 0.9)):
+        (config,) = protocols.configs("iitk2023_model2", "fer2013", "sound", seeds=(seed,), epochs=[3])
+        finished(reports / "runs", config, [0.7, share, 0.9])
+    (row,) = [text for text in report.markdown([line(reports, "Model 2", "fer2013")]).splitlines() if "Model 2" in text]
+    assert "3 seeds, sd 10.0, *reduced budget*: 3 of 50 epochs" in row and "*: 3 seeds" not in row
 
 
 def test_a_fold_that_is_missing_leaves_the_cell_open(reports: Path) -> None:
@@ -263,3 +273,16 @@ def test_differences_are_paired_and_of_equal_budgets(reports: Path) -> None:
     said = answers.losses(shelf.read(reports))
     assert said.startswith("Model 1, CK+48, cross-entropy minus L2-SVM: +10.0 [")
     assert "Weston" not in said, "another number of epochs is another comparison"
+
+
+def test_remedies_name_each_dataset_once_before_its_numbers(reports: Path) -> None:
+    for data, split in (("ckplus", SplitSpec("kfold", groups="subjects", n_folds=2, validation_size=0.125).folds()),
+                        ("fer2013", [SplitSpec("usage")])):  # fmt: skip
+        for changes in ({}, {"class_weights": "balanced"}, {"sampling": "oversample"}):
+            for one in split:
+                common = {"score_test": True, "protocol": "sound", "phases": (Phase(1, 1e-3),)}
+                config = RunConfig(model="tiny", dataset=data, split=one, **common, **changes)
+                finished(reports / "runs", config, [0.9, 0.8, 0.8], subjects=PERSONS + 10 * one.fold)
+    parts = answers.remedies(shelf.read(reports)).split("; ")
+    assert [part.split(": ")[0].split(", ")[-1] for part in parts] == ["CK+48", "FER2013"]
+    assert all(part.count("class weights") == part.count("over-sampling") == 1 for part in parts)

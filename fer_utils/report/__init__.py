@@ -70,8 +70,8 @@ def _marked(measured: Measured | None) -> str:
     if measured is None:
         return NOT_MEASURED
     number, _, interval = measured.interval.percent().partition(" ")
-    reduced = "*reduced budget*: " if measured.reduced else ""
-    return f"**{number}** {interval}, {measured.note.replace(f'{measured.ran} ', f'{reduced}{measured.ran} ', 1)}"
+    budget = f"{measured.ran} of {measured.stated} epochs"
+    return f"**{number}** {interval}, {measured.note.replace(budget, f'*reduced budget*: {budget}')}"
 
 
 def mirrored(line: Line) -> str:
