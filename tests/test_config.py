@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from fer_utils import config as config_module
-from fer_utils.config import Phase, RunConfig
 from fer_utils.data.splits import SplitSpec
+from fer_utils.records import config as config_module
+from fer_utils.records.config import Phase, RunConfig
 
 BASE = RunConfig("tiny", "synthetic", (Phase(2, 1e-3),))
 PSG = RunConfig(

@@ -9,8 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from fer_utils import reported
-from fer_utils.report import counterparts
+from fer_utils.report import claims, counterparts
 from fer_utils.report.counterparts import COUNTERPARTS, Counterpart
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -31,7 +30,7 @@ def code(notebook: str) -> str:
     return "".join("".join(cell["source"]) + "\n" for cell in cells if cell["cell_type"] == "code")
 
 
-@pytest.mark.parametrize("report", reported.KEYS)
+@pytest.mark.parametrize("report", claims.KEYS)
 def test_every_figure_and_table_is_listed_once(report: str) -> None:
     listed = [c.item for c in COUNTERPARTS if c.report == report]
     assert sorted(listed) == sorted(ITEMS[report])
@@ -45,6 +44,6 @@ def test_what_stands_in_its_place_exists_and_is_used_there(one: Counterpart) -> 
 
 
 def test_the_page_links_to_notebooks_that_exist() -> None:
-    for report in reported.KEYS:
+    for report in claims.KEYS:
         for path in re.findall(r"\(\.\./(notebooks/[^)]+)\)", " ".join(counterparts.table(report)["here"])):
             assert (ROOT / path).is_file()

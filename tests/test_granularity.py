@@ -8,7 +8,8 @@ from fractions import Fraction
 
 import pytest
 
-from fer_utils import granularity, stats
+from fer_utils.evaluation import statistics
+from fer_utils.report import granularity
 
 
 def printed_by(k: int, n: int, places: int, rule: str) -> set[str]:
@@ -35,7 +36,7 @@ def test_either_rule_takes_what_one_of_them_allows() -> None:
 def test_rounding_agrees_with_the_older_function() -> None:
     for value in ("67.60", "68.66", "65.64", "63.59", "64.56", "100.00", "0.00"):
         for n in (3589, 7178, 197, 148):
-            assert granularity.reachable(value, n, "rounded") == stats.reachable(value, n)
+            assert granularity.reachable(value, n, "rounded") == statistics.reachable(value, n)
 
 
 def test_the_reports_numbers() -> None:
@@ -77,7 +78,8 @@ def test_a_mean_over_batches_against_enumeration() -> None:
 
 
 def test_the_statement_says_what_is_proved_and_what_is_not() -> None:
-    said = granularity.statement()["what follows"]
+    table = granularity.statement()
+    said = table["tested"] + ". " + table["what follows"]
     assert list(said.index) == list(granularity.CASES)
     assert "no share of its validation folder or its 13 full batches gives 65.053 or 64.983" in said["cutm2024"]
     six = said["iitk2023 on FER2013"]

@@ -6,11 +6,12 @@ from dataclasses import replace
 
 import pytest
 
-from fer_utils import models, reported
-from fer_utils.augment import POLICIES
-from fer_utils.config import Phase, RunConfig
+from fer_utils import models
+from fer_utils.data.augmentation import POLICIES
 from fer_utils.data.splits import SplitSpec
-from fer_utils.protocols import REPORTED, Recipe, configs, recipe, table
+from fer_utils.records.config import Phase, RunConfig
+from fer_utils.report import claims
+from fer_utils.study.protocols import REPORTED, Recipe, configs, recipe, table
 
 ROWS = pytest.mark.parametrize("row", REPORTED, ids=lambda row: "-".join(row.key))
 
@@ -18,7 +19,7 @@ ROWS = pytest.mark.parametrize("row", REPORTED, ids=lambda row: "-".join(row.key
 def test_every_report_has_a_row_and_every_row_one_key() -> None:
     assert {row.report for row in REPORTED} == {"psg2025", "cutm2024", "xavengers2025", "iitk2023", "colab2023"}
     assert len({row.key for row in REPORTED}) == len(REPORTED)
-    assert {(row.model, row.dataset) for row in REPORTED} == {(c.model, c.dataset) for c in reported.CLAIMS}
+    assert {(row.model, row.dataset) for row in REPORTED} == {(c.model, c.dataset) for c in claims.CLAIMS}
 
 
 @ROWS
@@ -113,19 +114,19 @@ def test_the_table_says_what_is_ours_and_shouts_test() -> None:
 
 
 def test_claims_are_found_by_model_dataset_and_report() -> None:
-    assert reported.headline("psg2025", "ckplus").percent == 98.48
-    assert reported.headline("psg2025", "ferplus") is None
-    assert {claim.report for claim in reported.claims(report="iitk2023")} == {"iitk2023"}
+    assert claims.headline("psg2025", "ckplus").percent == 98.48
+    assert claims.headline("psg2025", "ferplus") is None
+    assert {claim.report for claim in claims.claims(report="iitk2023")} == {"iitk2023"}
     for row in REPORTED:
-        assert sum(claim.headline for claim in reported.claims(row.model, row.dataset, row.report)) == 1
-    assert all(1 < claim.percent < 100 and claim.place for claim in reported.CLAIMS)
-    assert (reported.headline("resnet_transfer", "fer2013").printed, reported.CLAIMS[-1].printed) == ("0.61", "0.6711")
-    assert reported.CLAIMS[-1].percent == 67.11
+        assert sum(claim.headline for claim in claims.claims(row.model, row.dataset, row.report)) == 1
+    assert all(1 < claim.percent < 100 and claim.place for claim in claims.CLAIMS)
+    assert (claims.headline("resnet_transfer", "fer2013").printed, claims.CLAIMS[-1].printed) == ("0.61", "0.6711")
+    assert claims.CLAIMS[-1].percent == 67.11
 
 
 def test_printed_reports_are_consistent_with_themselves() -> None:
-    printed = reported.xavengers_report()
+    printed = claims.xavengers_report()
     assert printed["support"].sum() == 3589 and printed["support"].tolist() == [491, 55, 528, 879, 594, 416, 626]
     f1 = 2 * printed["precision"] * printed["recall"] / (printed["precision"] + printed["recall"])
     assert (f1 - printed["f1"]).abs().max() < 0.011
-    assert reported.psg_blocks()["accuracy"].tolist() == [0.86, 0.98, 0.98]
+    assert claims.psg_blocks()["accuracy"].tolist() == [0.86, 0.98, 0.98]

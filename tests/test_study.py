@@ -16,10 +16,11 @@ import pytest
 from test_cli import listed
 from test_records import CONFIG, FINGERPRINT, written
 
-from fer_utils import metrics, records, stats, study
-from fer_utils.config import Phase, RunConfig
+from fer_utils import records, study
 from fer_utils.data.splits import SplitSpec
+from fer_utils.evaluation import metrics, statistics
 from fer_utils.records import Record
+from fer_utils.records.config import Phase, RunConfig
 from fer_utils.study import StudyError, process_pool, run_study
 
 TINY = RunConfig(
@@ -180,7 +181,7 @@ def test_a_result_is_the_mean_over_seeds_of_pooled_folds(folds: list[Record]) ->
     assert found["sd"] == pytest.approx(abs(accuracies[0] - accuracies[1]) / np.sqrt(2))
     assert found["uar"] == pytest.approx(np.mean([s["balanced_accuracy"] for s in summaries]))
     assert found["macro_f1"] == pytest.approx(np.mean([s["macro_f1"] for s in summaries]))
-    interval = stats.bootstrap_interval(pooled[0].correct, clusters=pooled[0].subjects)
+    interval = statistics.bootstrap_interval(pooled[0].correct, clusters=pooled[0].subjects)
     assert (found["low"], found["high"]) == (interval.low, interval.high)
     assert (found["n"], found["seeds"], found["folds"], found["hours"]) == (120, 2, 3, 0.15)
     assert found["kept"] == "best_validation" and not found["chosen_on_test"]

@@ -8,14 +8,15 @@ import numpy as np
 import pytest
 from test_shortcuts import finished
 
-from fer_utils import contradictions, protocols, reported, verdicts
+from fer_utils.report import claims, contradictions, verdicts
+from fer_utils.study import protocols
 
 
 def test_nothing_is_measured_without_records(tmp_path: Path) -> None:
     table = verdicts.numbers(tmp_path)
-    assert len(table) == len(reported.CLAIMS)
+    assert len(table) == len(claims.CLAIMS)
     assert (table[["re-run as reported", "sound", "verdict"]] == verdicts.NOT_MEASURED).all(axis=None)
-    assert list(table["reported"]) == [claim.printed for claim in reported.CLAIMS]
+    assert list(table["reported"]) == [claim.printed for claim in claims.CLAIMS]
 
 
 def test_records_fill_their_cells(tmp_path: Path) -> None:
@@ -58,7 +59,7 @@ def empty(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_every_contradiction_has_a_place_and_a_verdict(empty: Path) -> None:
     table = contradictions.table(empty)
-    assert set(table.index) == {claim.report for claim in reported.CLAIMS}
+    assert set(table.index) == {claim.report for claim in claims.CLAIMS}
     assert table["verdict"].str.startswith(("by ", verdicts.NOT_MEASURED)).all()
     assert (table["verdict"] == verdicts.NOT_MEASURED).sum() == 8  # what only records can tell
     places = r"section|chapter|Table|Fig|Appendix|Abstract|Conclusion|Keywords|Results|Methodology"
@@ -85,7 +86,7 @@ def test_arithmetic_verdicts(empty: Path) -> None:
     assert "824,679" in last and "889,159" in last and "1,049,600" in last
     assert verdict["two dense layers of 128"].endswith("has 1,375,175 parameters; with 2 dense layers: 1,391,687")
     assert "20,894,696" in verdict["“lightweight”"]
-    assert verdict["65.05 % on “a separate validation dataset”"].startswith("by arithmetic: its validation folder")
+    assert verdict["65.05 % on “a separate validation dataset”"].startswith("by granularity: Proved: no share of its")
     assert "0.614" in verdict["an 80/10/10 split"]
     assert "disgust is number 3 of 7" in verdict["disgust is a challenge, for want of images"]
     assert "above 98 %" in verdict["on CK+ four classes are right to 100 %, the others to more than 98"]

@@ -35,13 +35,14 @@ class Counterpart:
 
 
 _PLOTS, _LIVE = "fer_utils.plots:", "fer_utils.live:"
+_CLAIMS, _VERDICTS = "fer_utils.report.claims:", "fer_utils.report.verdicts:numbers"
 _LIVE_VIEW = "fer_utils.live.webcam:LiveView"
 _SUMMARY = "fer_utils.models:summary_table"
 _PSG_BLOCKS = "beside the report's numbers; watched while training, and said so"
 _UNTRAINED = "for every network on record; xavengers2025's own with ImageNet's weights is not yet"
 
 COUNTERPARTS: tuple[Counterpart, ...] = (
-    Counterpart("psg2025", "Table 2.1", "earlier work", "07", "fer_utils.reported:published",
+    Counterpart("psg2025", "Table 2.1", "earlier work", "07", _CLAIMS + "published",
                 "other people's results on FER2013, with the faults of their protocols"),
     Counterpart("psg2025", "Fig 4.1", "block diagram of the method", "04", _PLOTS + "new_figure",
                 "the network's stages with their parameters"),
@@ -52,13 +53,13 @@ COUNTERPARTS: tuple[Counterpart, ...] = (
     *(Counterpart("psg2025", f"Fig 5.{number}", f"confusion matrix after block {number - 4}", "04",
                   _PLOTS + "confusion_matrices", _PSG_BLOCKS) for number in (5, 6, 7)),
     Counterpart("psg2025", "Table 5.8", "accuracy with and without folds, CK+ and FER2013", "08",
-                "fer_utils.verdicts:numbers", "beside re-run and sound, as far as on record"),
+                _VERDICTS, "beside re-run and sound, as far as on record"),
     Counterpart("psg2025", "Table 5.9", "accuracy, precision, recall and F1 of the final model", "04",
-                "fer_utils.reported:psg_blocks", "macro means; which mean the report took is not stated"),
+                _CLAIMS + "psg_blocks", "macro means; which mean the report took is not stated"),
     Counterpart("cutm2024", "Figure 1", "block diagram of the method", "11", _LIVE + "EmotionRecognizer",
                 "from picture to answer, step by step, each step checked"),
     Counterpart("cutm2024", "Figure 2", "a CNN's architecture", "03", _SUMMARY, "its own network, block by block"),
-    Counterpart("cutm2024", "Figure 3", "images found by both generators", "08", "fer_utils.granularity:table",
+    Counterpart("cutm2024", "Figure 3", "images found by both generators", "08", "fer_utils.report.granularity:table",
                 "what they mean for its validation accuracy"),
     Counterpart("cutm2024", "Figure 4", "folders of the split", "01", _PLOTS + "split_distribution",
                 "the published parts: its own split is not comparable with them"),
@@ -91,7 +92,7 @@ COUNTERPARTS: tuple[Counterpart, ...] = (
     *(Counterpart("xavengers2025", f"Figure {number}", f"a live prediction: {name}", "11", _LIVE_VIEW,
                   "frames stay in memory, so no picture of it is kept")
       for number, name in ((12, "happy"), (13, "sad"), (14, "fear"))),
-    Counterpart("xavengers2025", "Figure 15", "Grad-CAM of one face", "09", "fer_utils.explain:grad_cam",
+    Counterpart("xavengers2025", "Figure 15", "Grad-CAM of one face", "09", "fer_utils.analysis.saliency:grad_cam",
                 "single faces and the mean of each expression, and whether maps can be believed"),
     Counterpart("iitk2023", "section 4.1.1", "images of FER2013", "01", _PLOTS + "sample_grid",
                 "faces only on the reader's own machine"),
@@ -99,11 +100,11 @@ COUNTERPARTS: tuple[Counterpart, ...] = (
                 "people who may be shown; else on the reader's own machine"),
     *(Counterpart("iitk2023", f"Table 4.{number}", f"layers of Model {number}", "03", _SUMMARY, remark)
       for number, remark in ((1, "its last row is a misprint"), (2, ""))),
-    Counterpart("iitk2023", "Table 4.3", "augmentation off and on", "03", "fer_utils.reported:claims",
+    Counterpart("iitk2023", "Table 4.3", "augmentation off and on", "03", _CLAIMS + "claims",
                 "trained on the same images in the same order, with a paired interval"),
     Counterpart("iitk2023", "Table 4.4", "loss functions", "05", _PLOTS + "comparison",
                 "four losses, paired, adjusted for testing often"),
-    Counterpart("iitk2023", "Table 4.5", "accuracy and parameters of both models", "08", "fer_utils.verdicts:numbers",
+    Counterpart("iitk2023", "Table 4.5", "accuracy and parameters of both models", "08", _VERDICTS,
                 "beside re-run and sound, as far as on record"),
     *(Counterpart("iitk2023", f"Fig 4.4.{i}", f"curves of Model {2 - i % 2} on {data}", "03",
                   _PLOTS + "learning_curves", "as far as on record")
