@@ -82,7 +82,7 @@ def _add_tune(commands: argparse._SubParsersAction) -> None:
     parser.add_argument("--epochs", type=int, default=10, help="of the longest trial (default: 10)")
     parser.add_argument("--factor", type=int, default=3, help="of Hyperband: one in so many goes on (default: 3)")
     parser.add_argument("--trials", type=int, help="of a bayesian or random search (default: at Hyperband's cost)")
-    parser.add_argument("--folds", type=int, default=10, help="folds of CK+48, the first of which is used")
+    parser.add_argument("--folds", type=int, default=5, help="folds of CK+48, the first of which is used")
     parser.add_argument("--momentum", type=float, default=0.9, help="batch_norm_momentum of the network (default: 0.9)")
     parser.add_argument("--subjects", type=int, help="number of synthetic people")
     parser.add_argument("--root", type=Path, help="where the dataset lies")

@@ -11,7 +11,7 @@ from fer_utils.data.augmentation import POLICIES
 from fer_utils.data.splits import SplitSpec
 from fer_utils.records.config import Phase, RunConfig
 from fer_utils.report import claims
-from fer_utils.study.protocols import REPORTED, Recipe, configs, recipe, table
+from fer_utils.study.protocols import REPORTED, Recipe, configs, recipe, serves, table
 
 ROWS = pytest.mark.parametrize("row", REPORTED, ids=lambda row: "-".join(row.key))
 
@@ -27,7 +27,7 @@ def test_a_row_names_things_that_exist(row: Recipe) -> None:
     assert row.model in models.names() and row.augmentation in POLICIES
     assert len(row.epochs) == len(row.learning_rates)
     assert row.ours <= {"split", "augmentation", "optimizer", "learning_rates", "epochs", "batch_size", "extra",
-                        "monitor", "kept", "scored"}  # fmt: skip
+                        "monitor", "kept", "scored", "precision"}  # fmt: skip
     assert row.ours.isdisjoint(row.partly) and all(hasattr(row, name) and text for name, text in row.partly.items())
 
 
@@ -45,17 +45,37 @@ def test_reported_runs_train_as_the_report_did(row: Recipe) -> None:
 @ROWS
 def test_sound_runs_choose_on_validation_and_train_the_same(row: Recipe) -> None:
     runs = configs(row.model, row.dataset, "sound", seeds=(0, 1, 2))
-    assert len(runs) == (30 if row.dataset == "ckplus" else 3) and len({run.key for run in runs}) == len(runs)
+    assert len(runs) == (15 if row.dataset == "ckplus" else 3) and len({run.key for run in runs}) == len(runs)
     (as_reported,) = configs(row.model, row.dataset, "reported")
     for run in runs:
-        assert run.monitor == "validation" and run.chosen_on_test == () and run.keep == ("best_validation", "last")
+        assert run.monitor == "validation" and run.chosen_on_test == ()
+        assert run.keep[:2] == ("best_validation", "last") and set(run.keep[2:]) <= {"block_1", "block_2"}
+        if as_reported.split == run.split and as_reported.monitor == run.monitor:
+            assert run.seed or run.key == as_reported.key, "one training serves both"
         kept = {name: getattr(as_reported, name) for name in ("split", "monitor", "keep", "protocol", "seed")}
         assert replace(run, **kept) == as_reported
         if row.dataset == "ckplus":
-            assert (run.split.kind, run.split.groups, run.split.n_folds) == ("kfold", "subjects", 10)
+            assert (run.split.kind, run.split.groups, run.split.n_folds) == ("kfold", "subjects", 5)
             assert run.split.validation_size > 0
         else:
             assert run.split == SplitSpec("usage")
+
+
+def test_three_large_networks_train_on_fer2013_in_bfloat16_and_the_table_says_so() -> None:
+    quicker = {(row.model, row.dataset) for row in REPORTED if row.precision != "float32"}
+    assert quicker == {(name, "fer2013") for name in ("iitk2023_model2", "colab2023", "resnet_transfer")}
+    for row in REPORTED:
+        assert {run.precision for p in ("reported", "sound") for run in configs(*row.key[1:], p)} == {row.precision}
+        assert ("precision" in row.ours) == (row.precision != "float32")
+    assert configs("colab2023", "synthetic", "sound")[0].precision == "float32"
+    assert table().loc[("colab2023", "colab2023", "fer2013"), "precision"] == "mixed bfloat16 (ours)"
+
+
+def test_psg2025_on_fer2013_is_by_usage_and_one_training() -> None:
+    (as_reported,), (sound,) = (configs("psg2025", "fer2013", p, epochs=(12, 4, 2)) for p in ("reported", "sound"))
+    assert as_reported.key == sound.key and sound.split == SplitSpec("usage")
+    assert sound.keep == ("best_validation", "last", "block_1", "block_2")
+    assert serves(as_reported, "sound") and serves(sound, "reported")
 
 
 def test_psg2025s_three_blocks() -> None:

@@ -300,3 +300,15 @@ def test_the_claim_of_a_killed_process_is_taken_over_at_once(tmp_path: Path) -> 
     with locks.claim(tmp_path):
         assert time.monotonic() - started < locks.LEASE_SECONDS / 2
     assert files(tmp_path) == []
+
+
+def test_a_run_is_found_however_its_numbers_are_spelt(tmp_path: Path) -> None:
+    whole, decimal = (replace(CONFIG, phases=(Phase(2, rate),)) for rate in (1, 1.0))
+    record = written(tmp_path, whole)
+    assert records.verify(record) == [] and whole.key != decimal.key
+    for fingerprint in (FINGERPRINT, None):
+        assert records.find(decimal, tmp_path, fingerprint) == records.find(whole, tmp_path, fingerprint) == record
+        assert records.find(replace(decimal, margin=2.0), tmp_path, fingerprint) is None
+    assert records.find(decimal, tmp_path, "f" * 16) is None, "drawn faces have no other copies"
+    (record.path / "run.json").write_text("{")
+    assert records.find(decimal, tmp_path) is None

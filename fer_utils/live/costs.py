@@ -1,6 +1,6 @@
 """What the live demo costs beside its speed, and what other parts would bring: `python -m fer_utils.live.costs`.
 
-Memory, a folder of pictures, an explanation beside each answer; detectors on photographs; weights set to zero. Times are
+Memory, folders of pictures, an explanation beside each answer; detectors on photographs; weights set to zero. Times are
 of the processor, all threads added up, so that a busy machine measures nearly the same. Nothing is written unless
 `--record` asks for it. Pictures are read, never kept.
 """

@@ -21,6 +21,7 @@ _CHOICES = {
     "class_weights": ("none", "balanced"),
     "sampling": ("natural", "oversample"),
     "monitor": PARTS,
+    "precision": ("float32", "mixed_bfloat16"),
 }
 
 
@@ -84,6 +85,9 @@ class RunConfig:
         start_from: id of a finished run whose weights this one starts from (`fer_utils.training.weights.start`), with
             `":<kept epoch>"` behind it for another than its first; `""` starts at random.
         seed: of weights, order, augmentation and dropout.
+        precision: Keras's dtype policy of the network while it trains. Under `"mixed_bfloat16"` the layers compute in
+            bfloat16; variables, logits, losses and statistics stay float32, and what is scored and saved at the end is
+            the float32 network with the trained weights.
         report, protocol: labels (`"psg2025"`, `"reported"` or `"sound"`); they do not enter `key`.
     """
 
@@ -114,6 +118,7 @@ class RunConfig:
     score_test: bool = False
     start_from: str = ""
     seed: int = 0
+    precision: str = "float32"
     report: str = "study"
     protocol: str = "sound"
 
@@ -138,10 +143,27 @@ class RunConfig:
                 "got score_test=False. Declare the run final with score_test=True, or monitor validation."
             )
 
+    def __hash__(self) -> int:
+        """Equal configurations have equal hashes, however their numbers are spelt; the mappings do not enter."""
+        values = (getattr(self, spec.name) for spec in dataclasses.fields(self))
+        return hash(tuple(value for value in values if not isinstance(value, Mapping)))
+
     @property
     def epochs(self) -> int:
         """Epochs of all phases."""
         return sum(phase.epochs for phase in self.phases)
+
+    @property
+    def precision_note(self) -> str:
+        """What is put behind a budget: `", bfloat16"`, or nothing for float32."""
+        return "" if self.precision == "float32" else ", bfloat16"
+
+    def trains_as(self, other: RunConfig) -> bool:
+        """Whether both are the same training: equal but for labels and for how a number is spelt (1 or 1.0).
+
+        Their `key` may differ all the same, because it is made of the spelling.
+        """
+        return replace(other, report=self.report, protocol=self.protocol) == self
 
     @property
     def chosen_on_test(self) -> tuple[str, ...]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -121,27 +122,39 @@ def weights_path(folder: Path, kept: str, epoch: int) -> Path:
 
 def identify(config: RunConfig, fingerprint: str) -> str:
     """The record's id: readable, plus hashes of the configuration (with the recipe version) and the data."""
+    return f"{_readable(config)}-{config.key}-{fingerprint[:6]}"
+
+
+def _readable(config: RunConfig) -> str:
+    """What an id begins with."""
     split = config.split
     where = split.kind if split.kind != "kfold" else f"fold{split.fold + 1}of{split.n_folds}"
-    grouped = f"-by-{split.groups}" if split.groups else ""
-    return f"{config.dataset}-{config.model}-{where}{grouped}-s{config.seed}-{config.key}-{fingerprint[:6]}"
+    model = config.model.replace(":", ".")  # of a user's own network: no character that a file system forbids
+    return f"{config.dataset}-{model}-{where}{f'-by-{split.groups}' if split.groups else ''}-s{config.seed}"
 
 
 def find(config: RunConfig, store: Path, fingerprint: str | None = None) -> Record | None:
-    """The finished record of `config`, or None.
+    """The finished record of `config`, however its numbers are spelt (1 or 1.0), or None.
 
-    A record measured on exactly this data (`fingerprint`) comes first, then one with the same configuration
-    on another copy of the dataset: a record is loaded rather than trained again. Synthetic faces have no other
-    copies, so there another fingerprint is another dataset.
+    A record measured on exactly this data (`fingerprint`) comes first, then one on another copy of the dataset: a
+    record is loaded rather than trained again. Synthetic faces have no other copies: another dataset has another one.
     """
-    if fingerprint:
-        exact = store / identify(config, fingerprint)
-        if is_done(exact):
-            return Record(exact)
-        if config.dataset == "synthetic":
-            return None
+    if fingerprint and is_done(exact := store / identify(config, fingerprint)):
+        return Record(exact)
     found = sorted(path for path in store.glob(f"*-{config.key}-*") if is_done(path))
+    if not found:
+        alike = (path for path in sorted(store.glob(f"{_readable(config)}-*")) if is_done(path))
+        found = [path for path in alike if _trains_as(Record(path), config)]
+    if fingerprint and config.dataset == "synthetic":
+        found = [path for path in found if path.name.endswith(f"-{fingerprint[:6]}")]
     return Record(found[0]) if found else None
+
+
+def _trains_as(record: Record, config: RunConfig) -> bool:
+    """Whether a record is of that training under today's recipe; one that cannot be read is of none."""
+    with suppress(OSError, ValueError):
+        return record.run["recipe_version"] == RECIPE_VERSION and record.config.trains_as(config)
+    return False
 
 
 def find_all(store: Path, marks: Sequence[str] = ("run.json",)) -> list[Record]:

@@ -155,7 +155,7 @@ def backbones(shelf: Shelf) -> str:
             start = "ImageNet's weights" if "weights" in options else "random weights"
             parts = f", {len(group)} of {config.split.n_folds} folds" if config.split.kind == "kfold" else ""
             interval, backbone = paired_runs.first_seed(group).interval, options.get("backbone", "resnet50")
-            about = f"n = {interval.n:,}, {config.epochs} epochs{parts}"
+            about = f"n = {interval.n:,}, {config.epochs} epochs{config.precision_note}{parts}"
             texts.append(f"{TITLES[data]}, {backbone}, {start}: {interval.percent()} ({about})")
     missing = [TITLES[data] for data in _DATA if not any(text.startswith(TITLES[data]) for text in texts)]
     return _joined([*texts, *(f"{data}: {NOT_MEASURED}" for data in missing)] if texts else [])

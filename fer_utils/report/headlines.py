@@ -70,15 +70,20 @@ class Measured:
         """What one must know of the number: images, seeds, budget, variant."""
         parts = [f"n = {self.interval.n:,}"]
         parts += [f"{self.seeds} seeds, sd {100 * self.sd:.1f}"] if self.seeds > 1 else ["1 seed"]
-        parts += [f"{self.ran} of {self.stated} epochs"] if self.reduced else [f"{self.ran} epochs"]
+        parts += [self.budget]
         return ", ".join(parts + ([self.variant] if self.variant else []))
 
     @property
     def short(self) -> str:
         """The same for a figure, whose caption says what the star is."""
-        budget = f"{self.ran} of {self.stated} epochs" if self.reduced else f"{self.ran} epochs"
         seeds = f", {self.seeds} seeds" if self.seeds > 1 else ""
-        return f"n = {self.interval.n:,}, {budget}{seeds}{' *' if self.variant else ''}"
+        return f"n = {self.interval.n:,}, {self.budget}{seeds}{' *' if self.variant else ''}"
+
+    @property
+    def budget(self) -> str:
+        """Epochs, how many the report states where they are fewer, and the precision where it is not float32."""
+        ran = f"{self.ran} of {self.stated}" if self.reduced else str(self.ran)
+        return f"{ran} epochs{self.runs[0].config.precision_note}"
 
 
 @dataclass(frozen=True)

@@ -131,13 +131,13 @@ def _recipe(config: RunConfig) -> Recipe | None:
 
 def _budget(group: Sequence[Record]) -> str:
     config = group[0].config
-    ran = " + ".join(str(phase.epochs) for phase in config.phases)
+    ran, note = " + ".join(str(phase.epochs) for phase in config.phases), config.precision_note
     if not (row := _recipe(config)):
-        return f"{ran} epochs"
+        return f"{ran} epochs{note}"
     stated = row.epochs
     if tuple(phase.epochs for phase in config.phases) == stated:
-        return f"{ran} epochs, the report's"
-    return f"*reduced budget*: {ran} of {' + '.join(map(str, stated))} epochs"
+        return f"{ran} epochs, the report's{note}"
+    return f"*reduced budget*: {ran} of {' + '.join(map(str, stated))} epochs{note}"
 
 
 def pipes(table: pd.DataFrame) -> str:

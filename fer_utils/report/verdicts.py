@@ -95,6 +95,8 @@ def _measured(claim: Claim, group: Sequence[Record]) -> str:
     budget = sum(recipe(config.model, config.dataset).epochs)
     if config.epochs < budget:
         remarks.append(f"{config.epochs} of {budget} epochs")
+    if config.precision_note:
+        remarks.append(config.precision_note.removeprefix(", "))
     remarks += [f"{name.replace('_', ' ')} {value}" for name, value in config.model_options.items()]
     interval = "" if np.isnan(low) else f" [{low:.1f}, {high:.1f}]"
     return f"{value:.1f}{interval}" + (f" ({', '.join(remarks)})" if remarks else "")

@@ -1,8 +1,7 @@
 """What each report did, cell by cell, and the sound protocol beside it.
 
-`REPORTED` is the one table. A cell is *stated* by the report unless its name stands in `ours`: then it is our
-choice where the report is silent, and is shown as ours. Where a report states a cell in part, `partly` says what of it
-is ours. Keys: the bibliography in `reports/README.md`.
+`REPORTED` is the one table. A cell is *stated* by the report unless its name stands in `ours`; `partly` says what of a
+cell is ours. Keys: the bibliography in `reports/README.md`.
 """
 
 from __future__ import annotations
@@ -19,6 +18,9 @@ from fer_utils.records.config import Phase, RunConfig
 INNER_VALIDATION = 0.125
 """Share of a fold's training subjects that chooses the epoch, under the sound protocol."""
 
+FOLDS = 5
+"""Folds of CK+48's persons under the sound protocol, for every system."""
+
 
 @dataclass(frozen=True)
 class Recipe:
@@ -32,6 +34,7 @@ class Recipe:
         scored: the part that number was computed on.
         monitor: the part its training watched.
         extra: further fields of `RunConfig`.
+        precision: that of its training on real faces; where it is not float32 the choice is ours, for time's sake.
         ours: names of the cells that the report does not state.
         partly: by the name of a cell that it states in part, what of it is ours.
     """
@@ -49,6 +52,7 @@ class Recipe:
     monitor: str
     optimizer: str = "adam"
     extra: Mapping[str, Any] = field(default_factory=dict)
+    precision: str = "float32"
     ours: frozenset[str] = frozenset()
     partly: Mapping[str, str] = field(default_factory=dict)
 
@@ -59,6 +63,7 @@ class Recipe:
 
 
 _RANDOM_80_20 = SplitSpec("random", test_size=0.2, seed=123)
+_QUICKER = "mixed_bfloat16"
 
 
 def _iitk(model: str, dataset: str) -> Recipe:
@@ -66,30 +71,30 @@ def _iitk(model: str, dataset: str) -> Recipe:
     common = {"report": "iitk2023", "model": model, "dataset": dataset, "epochs": (50,), "learning_rates": (1e-3,)}
     partly = {"epochs": "50 to 100 stated"}
     if dataset == "fer2013":
-        # Tables 4.4 and 4.5 call every number test accuracy; Table 4.3 calls Model 2's 67.60 validation.
-        scored = {"scored": "its tables disagree"} if model == "iitk2023_model2" else {}
+        second = model == "iitk2023_model2"
         return Recipe(
             **common, split=SplitSpec("usage"), augmentation="iitk2023", batch_size=64, kept="best_validation",
-            scored="test", monitor="validation", ours=frozenset({"split", "learning_rates", "kept"}),
-            partly=partly | scored,
-        )
+            scored="test", monitor="validation", precision=_QUICKER if second else "float32",
+            ours=frozenset({"split", "learning_rates", "kept", *(["precision"] if second else [])}),
+            partly=partly | ({"scored": "its tables disagree"} if second else {}),
+        )  # fmt: skip
     return Recipe(
-        **common, split=_RANDOM_80_20, augmentation="none", batch_size=7,
-        kept="last", scored="test", monitor="test", ours=frozenset({"learning_rates", "kept", "monitor"}),
+        **common, split=_RANDOM_80_20, augmentation="none", batch_size=7, kept="last", scored="test", monitor="test",
+        ours=frozenset({"learning_rates", "kept", "monitor"}),
         partly=partly | {"split": "share, seed and equal class shares ours"},
-    )  # fmt: skip
+    )
 
 
 def _psg(dataset: str) -> Recipe:
-    """psg2025: everything is stated for CK+48 (its appendix); for FER2013 that code is applied (split ours)."""
-    on_ckplus = dataset == "ckplus"
-    return Recipe(
-        report="psg2025", model="psg2025", dataset=dataset, split=_RANDOM_80_20, augmentation="psg2025",
-        epochs=(100, 100, 100), learning_rates=(1e-3, 1e-4, 1e-5), batch_size=64,
-        kept="last", scored="test", monitor="test",
-        ours=frozenset() if on_ckplus else frozenset({"split", "kept"}),
-        partly={} if on_ckplus else {"monitor": "ours, as on CK+48; its text has a validation part, without a size"},
-    )  # fmt: skip
+    """psg2025: all is stated for CK+48; for FER2013 it names three parts without sizes, which we take by Usage."""
+    common = {
+        "report": "psg2025", "model": "psg2025", "dataset": dataset, "augmentation": "psg2025", "scored": "test",
+        "epochs": (100, 100, 100), "learning_rates": (1e-3, 1e-4, 1e-5), "batch_size": 64,
+    }  # fmt: skip
+    if dataset == "ckplus":
+        return Recipe(**common, split=_RANDOM_80_20, kept="last", monitor="test")
+    known = {"ours": frozenset({"kept"}), "partly": {"split": "three parts named, their sizes ours"}}
+    return Recipe(**common, **known, split=SplitSpec("usage"), kept="best_validation", monitor="validation")
 
 
 REPORTED: tuple[Recipe, ...] = (
@@ -97,9 +102,8 @@ REPORTED: tuple[Recipe, ...] = (
         report="cutm2024", model="cutm2024", dataset="fer2013",
         split=SplitSpec("random", test_size=7066, seed=0), augmentation="cutm2024",
         epochs=(50,), learning_rates=(1e-3,), batch_size=512, kept="best_train", scored="train", monitor="train",
-        ours=frozenset({"optimizer", "learning_rates"}),
-        partly={"split": "sizes stated, which images ours",
-                "augmentation": "rotation and scaling named; ranges, shifts and flips ours"},
+        ours=frozenset({"optimizer", "learning_rates"}), partly={"split": "sizes stated, which images ours",
+        "augmentation": "rotation and scaling named; ranges, shifts and flips ours"},
     ),
     _iitk("iitk2023_model1", "fer2013"),
     _iitk("iitk2023_model2", "fer2013"),
@@ -108,9 +112,10 @@ REPORTED: tuple[Recipe, ...] = (
     Recipe(
         report="colab2023", model="colab2023", dataset="fer2013", split=SplitSpec("merged"), augmentation="colab2023",
         epochs=(50,), learning_rates=(1e-3,), batch_size=64, kept="last", scored="test", monitor="test",
-        ours=frozenset({"optimizer", "learning_rates", "epochs", "batch_size", "kept"}),
-        partly={"split": "follows from its 7,178 test images", "augmentation": "flip and rotation stated, angle ours",
-                "monitor": "ours; its text names validation data, without a size"},
+        precision=_QUICKER, ours=frozenset({
+            "optimizer", "learning_rates", "epochs", "batch_size", "kept", "precision"}), partly={
+            "split": "follows from its 7,178 test images", "augmentation": "flip and rotation stated, angle ours",
+            "monitor": "ours; its text names validation data, without a size"},
     ),
     _psg("ckplus"),
     _psg("fer2013"),
@@ -118,8 +123,8 @@ REPORTED: tuple[Recipe, ...] = (
         report="xavengers2025", model="resnet_transfer", dataset="fer2013", split=SplitSpec("usage"),
         augmentation="xavengers2025", epochs=(50,), learning_rates=(1e-3,), batch_size=64,
         kept="best_validation", scored="test", monitor="validation",
-        extra={"plateau_patience": 5, "early_stopping": 10, "weight_decay": 1e-4}, ours=frozenset({"kept"}),
-        partly={"split": "stated in section 4.3; section 3.4 has 80/10/10",
+        extra={"plateau_patience": 5, "early_stopping": 10, "weight_decay": 1e-4}, precision=_QUICKER,
+        ours=frozenset({"kept", "precision"}), partly={"split": "stated in section 4.3; section 3.4 has 80/10/10",
                 "augmentation": "section 4.4's list, ranges ours; section 3.4 has another",
                 "extra": "all three named, their values ours; so is training without class weights"},
     ),
@@ -145,7 +150,7 @@ def configs(
     protocol: str,
     *,
     seeds: Sequence[int] = (0,),
-    n_folds: int = 10,
+    n_folds: int = FOLDS,
     epochs: Sequence[int] | None = None,
     **changes: Any,
 ) -> list[RunConfig]:
@@ -155,7 +160,8 @@ def configs(
         model: a network of the reports.
         dataset: `"fer2013"`, `"ckplus"` or `"synthetic"`.
         protocol: `"reported"` or `"sound"`. Sound keeps the report's training and replaces its split, the part it
-            watches and the epoch it keeps: FER2013 and synthetic faces by Usage, CK+48 in subject-grouped folds.
+            watches and the epoch it keeps: FER2013 and synthetic faces by Usage, CK+48 in subject-grouped folds. Where
+            the report's own are sound, both protocols ask for one and the same training.
         seeds: one run each; the split's own seed stays.
         n_folds: folds of the sound protocol on CK+48.
         epochs: a reduced budget, one number per phase of the report; None for the report's own.
@@ -172,12 +178,12 @@ def configs(
     base = RunConfig(
         model=model, dataset=dataset, phases=_phases(row, epochs), augmentation=row.augmentation,
         batch_size=row.batch_size, optimizer=row.optimizer, score_test=True, report=row.report, protocol=protocol,
-        **row.extra,
+        precision="float32" if dataset == "synthetic" else row.precision, **row.extra,
     )  # fmt: skip
-    if protocol == "reported":
-        splits, base = [_reported_split(row, dataset)], replace(base, monitor=row.monitor, keep=_reported_keep(row))
-    else:
-        splits = sound_splits(dataset, n_folds)
+    is_sound = row.dataset == dataset and row.monitor == "validation" and [row.split] == sound_splits(dataset)
+    if protocol == "reported" or is_sound:
+        base = replace(base, monitor=row.monitor, keep=_reported_keep(row))
+    splits = [_reported_split(row, dataset)] if protocol == "reported" else sound_splits(dataset, n_folds)
     base = replace(base, **changes)
     return [replace(base, split=split, seed=seed) for seed in seeds for split in splits]
 
@@ -210,7 +216,7 @@ STRONG = ("strong_residual", "strong_plain")
 
 
 def stronger(model: str, seeds: Sequence[int] = (0,), dataset: str = "fer2013", **changes: Any) -> list[RunConfig]:
-    """The stronger system's runs, one per seed, on FER2013 or FER+; for a GPU.
+    """The stronger system's runs, one per seed, on FER2013 or FER+.
 
     120 epochs, the first 60 on images of 40 pixels: SGD, warm-up and two cosines, and the settings of `compact`. The
     configuration to begin with: a search may change it by PublicTest alone, and its trials (`score_test=False`) stay
@@ -255,12 +261,10 @@ def _reported_keep(row: Recipe) -> tuple[str, ...]:
 
 
 def _reported_split(row: Recipe, dataset: str) -> SplitSpec:
-    if dataset == "synthetic" and row.split.test_size > 1:
-        return replace(row.split, test_size=0.2)
-    return row.split
+    return replace(row.split, test_size=0.2) if dataset == "synthetic" and row.split.test_size > 1 else row.split
 
 
-def sound_splits(dataset: str, n_folds: int = 10) -> list[SplitSpec]:
+def sound_splits(dataset: str, n_folds: int = FOLDS) -> list[SplitSpec]:
     """The sound protocol's splits: subject-grouped folds of CK+48, the published parts of everything else."""
     if dataset != "ckplus":
         return [SplitSpec("usage")]
@@ -275,8 +279,8 @@ def table() -> pd.DataFrame:
 
 
 _COLUMNS = (
-    "split", "augmentation", "optimizer", "learning_rates", "epochs", "batch_size", "extra", "monitor", "kept",
-    "scored",
+    "split", "augmentation", "optimizer", "learning_rates", "epochs", "batch_size", "extra", "precision", "monitor",
+    "kept", "scored",
 )  # fmt: skip
 
 
@@ -290,8 +294,6 @@ def _cell(row: Recipe, name: str) -> str:
         text = ", ".join(f"{k.replace('_', ' ')} {v:g}" for k, v in value.items()) or "–"
     else:
         text = str(value).replace("_", " ")
-    if name in ("kept", "monitor") and "test" in text:
-        text = text.replace("test", "TEST")
-    if name in row.ours:
-        return f"{text} (ours)"
-    return f"{text} ({row.partly[name]})" if name in row.partly else text
+    text = text.replace("test", "TEST") if name in ("kept", "monitor") else text
+    said = "ours" if name in row.ours else row.partly.get(name)
+    return f"{text} ({said})" if said else text

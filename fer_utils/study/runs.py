@@ -32,7 +32,7 @@ def run_study(
     executor: Executor | None = None,
     *,
     root: str | Path | None = None,
-    store: Path | None = None,
+    store: str | Path | None = None,
 ) -> list[Record]:
     """Train what is missing, load what is there.
 
@@ -53,35 +53,21 @@ def run_study(
     """
     configs = list(configs)
     unique = {config.key: config for config in configs}
-    places = {key: (store or store_for(config.dataset)).absolute() for key, config in unique.items()}
+    places = {key: Path(store or store_for(config.dataset)).absolute() for key, config in unique.items()}
     where = data_root(root).absolute()
     jobs = {key: (config.to_dict(), where, places[key]) for key, config in unique.items()}
     with _chosen(executor) as workers, executors.signed(places.values() if workers else ()) as signs:
-        paths, failures = _attempt(1, jobs, signs, workers)
-        if failures:
-            retried, failures = _attempt(2, {key: jobs[key] for key in failures}, signs, workers)
-            paths |= retried
+        ends = executors.carried_out(lambda key, attempt: _submit(workers, attempt, jobs[key], signs), jobs)
+        ended = {end.key: end.future for end in ends}
+    failures = {key: ended[key].exception() for key in jobs if ended[key].exception()}
     if failures:
         raise StudyError(_named(unique, failures)) from next(iter(failures.values()))
-    return [Record(paths[config.key]) for config in configs]
+    return [Record(ended[config.key].result()) for config in configs]
 
 
 def _chosen(executor: Executor | None) -> AbstractContextManager[Executor | None]:
     address = os.environ.get("FER_SCHEDULER")
     return executors.dask(address) if address and executor is None else nullcontext(executor)
-
-
-def _attempt(
-    number: int, jobs: Mapping[str, tuple[Any, ...]], signs: Mapping[Path, Path | None], executor: Executor | None
-) -> tuple[dict[str, Path], dict[str, Exception]]:
-    done: dict[str, Path] = {}
-    failed: dict[str, Exception] = {}
-    for key, future in {key: _submit(executor, number, job, signs) for key, job in jobs.items()}.items():
-        try:
-            done[key] = future.result()
-        except Exception as error:
-            failed[key] = error
-    return done, failed
 
 
 def _submit(
@@ -165,11 +151,11 @@ def together(records: Sequence[Record]) -> list[list[Record]]:
 
 
 def by_seed(records: Sequence[Record]) -> dict[int, list[Record]]:
-    """Records grouped by seed, folds in order."""
+    """Records grouped by seed, in the order in which the seeds first come; each group's folds in order."""
     groups: dict[int, list[Record]] = {}
     for record in records:
         groups.setdefault(record.config.seed, []).append(record)
-    return groups
+    return {seed: sorted(group, key=lambda r: r.config.split.fold) for seed, group in groups.items()}
 
 
 def result(records: Sequence[Record], part: str = "test", kept: str | None = None) -> dict[str, Any]:
@@ -219,6 +205,7 @@ def listing(records: Sequence[Record]) -> pd.DataFrame:
                 "id": record.id,
                 "protocol": record.config.protocol,
                 "epochs": run["epochs"],
+                "precision": record.config.precision.removeprefix("mixed_"),
                 "kept": kept,
                 **{part: "–" if score is None else f"{score:.4f}" for part, score in scores.items()},
                 "CHOSEN ON TEST": ", ".join(run["chosen_on_test"]) or "–",
@@ -265,6 +252,8 @@ def rerun(before: Record, store: Path, root: str | Path | None = None) -> str:
     others = [r.metric("accuracy", part) for r in siblings(before)]
     if len(others) < 2:
         return f"{text} Spread over seeds: not measured."
+    if np.ptp(others) == 0:
+        return f"{text} All {len(others)} seeds on record have the same accuracy: no spread to compare with."
     distance = (new.correct.mean() - old.correct.mean()) / np.std(others, ddof=1)
     return f"{text} That is {distance:+.1f} standard deviations over {len(others)} seeds."
 

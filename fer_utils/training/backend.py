@@ -10,6 +10,7 @@ import sys
 import weakref
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -31,6 +32,21 @@ def make_deterministic(seed: int) -> None:
 
         tf.get_logger().setLevel("ERROR")  # every run traces its own step; that is no reason for a warning
         tf.config.experimental.enable_op_determinism()
+
+
+@contextmanager
+def precision(policy: str) -> Iterator[None]:
+    """Networks built inside follow a dtype policy, `"float32"` or `"mixed_bfloat16"`; afterwards the old one holds.
+
+    A layer takes the policy that holds when it is made and keeps it. Keras's `clear_session` silently puts the policy
+    back to float32, so it must be set where a network is built and not once for a whole process.
+    """
+    before = keras.config.dtype_policy()
+    keras.config.set_dtype_policy(policy)
+    try:
+        yield
+    finally:
+        keras.config.set_dtype_policy(before)
 
 
 def jit_compile() -> bool | str:
@@ -173,6 +189,7 @@ def provenance() -> dict[str, Any]:
 def commit(root: Path) -> str | None:
     """The commit of the working tree at `root`, with `+` when it has changes; None outside a checkout."""
     try:
+
         def git(*words: str) -> str:
             call = ["git", "-C", str(root), *words]
             return subprocess.run(call, capture_output=True, text=True, check=True, timeout=10).stdout.strip()

@@ -44,7 +44,7 @@ def predictions(
     """What `records.write` takes of a finished training: logits of every kept epoch, and their context.
 
     Args:
-        model: the network; holds the last of `weights` afterwards.
+        model: the network, in float32; holds the last of `weights` afterwards.
         weights: kept epoch's name -> its weights file.
         dataset, split: what it was trained on.
         score_test: whether the test part is scored too, rather than validation alone.

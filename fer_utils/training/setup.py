@@ -1,23 +1,118 @@
-"""The parts of a training, made from its configuration."""
+"""The parts of a training, made from its configuration: first of all `prepare`, then what each epoch asks for."""
 
 from __future__ import annotations
 
 import os
-from dataclasses import replace
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from typing import Any
 
 import keras
 import numpy as np
 
 from fer_utils import models
-from fer_utils.data import augmentation
+from fer_utils.data import FaceDataset, augmentation, splits
 from fer_utils.data.splits import Split
 from fer_utils.files.writing import MAX_BYTES
+from fer_utils.models import losses
 from fer_utils.records.config import Phase, RunConfig
+from fer_utils.training import backend, devices
 
 
 class NotOnRecord(FileNotFoundError):
     """A run that is not on record and cannot or may not be trained here."""
+
+
+@dataclass(frozen=True)
+class Setup:
+    """What a training works with; nothing of it changes but the model's variables.
+
+    Attributes:
+        config, dataset: what was asked for.
+        split: rows of the dataset that train, choose and test.
+        model: the untrained network.
+        loss: labels (n,) or class shares (n, k), and scores (n, k), to the mean over images.
+        train_rows: int64 (m,), the rows of an epoch; over-sampling repeats some.
+        image_weights: float32 (m,), the weight of each; None for equal weights.
+        provenance: backend, device, versions and commit, for the record.
+    """
+
+    config: RunConfig
+    dataset: FaceDataset
+    split: Split
+    model: keras.Model
+    loss: Callable[..., Any]
+    train_rows: np.ndarray
+    image_weights: np.ndarray | None
+    provenance: dict[str, Any]
+
+    @property
+    def steps(self) -> int:
+        """Steps of an epoch."""
+        return -(-len(self.train_rows) // self.config.batch_size)
+
+    @property
+    def soft(self) -> bool:
+        """Whether images are labelled by shares of votes rather than by one class."""
+        return self.config.dataset_options.get("labels") == "distribution"
+
+    def targets(self, rows: np.ndarray) -> np.ndarray:
+        """Labels int64 (n,) of those rows, or their class shares float (n, k)."""
+        return (self.dataset.label_distribution if self.soft else self.dataset.labels)[rows]
+
+
+def prepare(config: RunConfig, dataset: FaceDataset) -> Setup:
+    """Everything a training needs, before its first step and before any file is written.
+
+    Keras's session is cleared: layers' automatic names, and with them a network's hash, then depend on it alone.
+
+    Raises:
+        ValueError: the configuration does not fit the dataset, or its predictions could not be recorded.
+    """
+    split = splits.make(dataset, config.split)
+    check_parts(config, split)
+    check_room(config, split, dataset.n_classes)
+    keras.utils.clear_session()
+    backend.make_deterministic(config.seed)
+    devices.distribute()
+    rows = sampled(dataset.labels, split.train, config)
+    return Setup(
+        config, dataset, split,
+        model=build(config, dataset.n_classes),
+        loss=losses.get(config.loss, margin=config.margin, label_smoothing=config.label_smoothing),
+        train_rows=rows,
+        image_weights=image_weights(dataset.labels[rows], dataset.n_classes, config),
+        provenance=devices.provenance(),
+    )  # fmt: skip
+
+
+def compile_for(setup: Setup, phase: Phase) -> None:
+    """Give the network a fresh optimizer for `phase`, and freeze all but its head where the phase asks for it."""
+    for layer in setup.model.layers[:-1]:
+        layer.trainable = phase.trainable == "all"
+    accuracy = keras.metrics.CategoricalAccuracy if setup.soft else keras.metrics.SparseCategoricalAccuracy
+    setup.model.compile(
+        optimizer(setup.config, phase, setup.steps), setup.loss, metrics=[accuracy("accuracy")],
+        jit_compile=backend.jit_compile(),
+    )  # fmt: skip
+    setup.model.optimizer.build(setup.model.trainable_variables)
+
+
+def batches(setup: Setup, phase: Phase, epoch: int) -> augmentation.Batches:
+    """One epoch's images, augmented and in random order, as a pure function of (seed, epoch)."""
+    config, dataset = setup.config, setup.dataset
+    return augmentation.Batches(
+        dataset.images,
+        setup.targets(setup.train_rows),
+        draws(config, dataset.labels, setup.split.train, setup.train_rows, epoch),
+        config.batch_size,
+        config.seed,
+        epoch,
+        sample_weight=setup.image_weights,
+        size=phase.size,
+        workers=2,
+        rows=setup.train_rows,
+    )
 
 
 def check_may_train(config: RunConfig) -> None:
@@ -38,12 +133,22 @@ def called(config: RunConfig) -> str:
 
 
 def build(config: RunConfig, n_classes: int) -> keras.Model:
-    """The untrained network; its input has no fixed side where phases train at sides of their own."""
+    """The untrained network, computing in the configuration's precision.
+
+    Its input has no fixed side where phases train at sides of their own.
+    """
     options = dict(config.model_options)
     if config.head_l2 is not None:
         options["head_l2"] = config.head_l2
     size = None if any(phase.size for phase in config.phases) else 48
-    return models.build(config.model, n_classes=n_classes, size=size, seed=config.seed, **options)
+    with backend.precision(config.precision):
+        return models.build(config.model, n_classes=n_classes, size=size, seed=config.seed, **options)
+
+
+def build_float32(config: RunConfig, n_classes: int) -> keras.Model:
+    """The same network, computing in float32 whatever it is trained in, for weights that a training has saved."""
+    options = {name: value for name, value in config.model_options.items() if name != "weights"}
+    return build(replace(config, precision="float32", model_options=options), n_classes)
 
 
 def policy(config: RunConfig) -> augmentation.Policy:
@@ -58,7 +163,7 @@ def policy(config: RunConfig) -> augmentation.Policy:
 
 
 def draws(config: RunConfig, labels: np.ndarray, train: np.ndarray, rows: np.ndarray, epoch: int) -> np.ndarray:
-    """One epoch's augmentation: array (m,) of dtype `augment.DRAW`.
+    """One epoch's augmentation: array (m,) of dtype `augmentation.DRAW`.
 
     Args:
         config: its policy, and that for rare classes; both share their random numbers.
@@ -138,7 +243,8 @@ def check_room(config: RunConfig, split: Split, n_classes: int) -> None:
             more.
     """
     scored = len(split.validation) + (len(split.test) if config.score_test else 0)
-    kept = len({*config.keep, "last"})
+    sure = [name for name in config.keep if not (config.early_stopping and name.startswith("block_"))]
+    kept = max(len(set(sure)), 1)
     if (least := int(0.7 * 2 * scored * n_classes * kept)) > MAX_BYTES:
         raise ValueError(
             f"A record has at most {MAX_BYTES:,} bytes; the predictions of {scored:,} images at {kept} epochs take "

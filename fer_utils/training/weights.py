@@ -7,7 +7,6 @@ Weights are not committed. They lie beside the record of a run that was trained 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 
 import keras
@@ -66,10 +65,9 @@ def path(record: Record, kept: str | None = None) -> Path:
 
 
 def rebuild(record: Record, kept: str | None = None) -> keras.Model:
-    """The trained network of a finished run. Arguments and errors: see `path`."""
+    """The trained network of a finished run, in float32. Arguments and errors: see `path`."""
     file = path(record, kept)
-    options = {name: value for name, value in record.config.model_options.items() if name != "weights"}
-    model = setup.build(replace(record.config, model_options=options), len(record.class_names))
+    model = setup.build_float32(record.config, len(record.class_names))
     checkpoint.load_weights(file, model)
     return model
 

@@ -229,7 +229,7 @@ def confirmation(model: str, store: Path | None = None) -> Price | None:
 
 
 def follows(config: RunConfig, template: RunConfig) -> bool:
-    """Whether a run is `template` but for its budget, folds, seed, kept epochs and batch-norm momentum.
+    """Whether a run is `template` but for its budget, precision, folds, seed, kept epochs and batch-norm momentum.
 
     So a run that was tuned, weighted or started from other weights does not answer for a report's description.
     """
@@ -237,7 +237,7 @@ def follows(config: RunConfig, template: RunConfig) -> bool:
     options = {k: v for k, v in config.model_options.items() if k != "batch_norm_momentum"}
     alike = replace(
         config, phases=template.phases, split=template.split, seed=template.seed, keep=template.keep,
-        monitor=template.monitor, model_options=options,
+        monitor=template.monitor, model_options=options, precision=template.precision,
     )  # fmt: skip
     return alike.key == template.key and rates == tuple(phase.learning_rate for phase in template.phases)
 

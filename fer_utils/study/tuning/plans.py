@@ -150,7 +150,7 @@ def plan(
     trials: int | None = None,
     factor: int = 3,
     seed: int = 0,
-    n_folds: int = 10,
+    n_folds: int = protocols.FOLDS,
     dataset_options: Mapping[str, Any] | None = None,
     model_options: Mapping[str, Any] | None = None,
 ) -> Search:
