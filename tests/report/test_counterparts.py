@@ -12,7 +12,7 @@ import pytest
 from fer_utils.report import claims, counterparts
 from fer_utils.report.counterparts import COUNTERPARTS, Counterpart
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 ITEMS = {
     "psg2025": {"Table 2.1", "Table 5.8", "Table 5.9", "Fig 4.1", *(f"Fig 5.{i}" for i in range(1, 8))},
     "cutm2024": {f"Figure {i}" for i in range(1, 13)},
