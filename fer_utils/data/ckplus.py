@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from fer_utils.data import cache, ckplus_original, folders, sources, tables
+from fer_utils.data import cache, ckplus_original, folders, naming, sources, tables
 from fer_utils.data.ckplus_original import Original
 from fer_utils.data.dataset import CKPLUS_EXPRESSIONS, EXPRESSIONS, FaceDataset
 
@@ -50,8 +50,20 @@ def locate(root: Path) -> tuple[FaceDataset, Source]:
     )
     if chosen is None:
         ckplus_original.check_has_labels(found)
+        _check_names(found)
         raise sources.missing("ckplus", found)
     return chosen
+
+
+def _check_names(found: sources.Found) -> None:
+    """Refuse class folders of CK+'s expressions, contempt among them, whose images tell no person."""
+    for place in found.folders:
+        if "contempt" in map(naming.expression, place.files):
+            raise sources.MissingDataError(
+                f"{place}: CK+48's images are named after subject, sequence and frame (S010_004_00000017.png), without "
+                f"which nobody knows whose they are; got {place.first!r}. Fetch CK+48 with its own names, or read "
+                "these as they are by load('folders', ...)."
+            )
 
 
 def is_ckplus(place: folders.ClassFolders) -> bool:

@@ -92,11 +92,11 @@ def check_has_labels(found: sources.Found) -> None:
     """Refuse frames of CK+ whose label files are not there.
 
     Raises:
-        ValueError: such frames; the message says what to put beside them.
+        MissingDataError: such frames; the message says what to put beside them.
     """
     frames = [folder for folder in found.images if is_sequence(folder.path) and FRAME.match(folder.images[0])]
     if frames:
-        raise ValueError(
+        raise sources.MissingDataError(
             f"CK+'s frames need its label files, Emotion/S005/001/S005_001_00000011_emotion.txt and so on; under "
             f"{found.root} are {len(frames):,} sequences and no label file. Put the folder Emotion beside them."
         )

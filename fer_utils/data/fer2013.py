@@ -193,4 +193,12 @@ def _nothing(found: sources.Found) -> ValueError:
                 f"{table}: a dataset needs labels; got pixels without an emotion column, as in the "
                 f"competition's test.csv. Fetch {sources.GUIDE['fer2013']}, which hold its labels."
             )
+    trees = [tree for tree in found.images if not ckplus.is_frame(tree.images[0])]
+    if trees and not found.folders:
+        where = ", ".join(f"{tree.path} ({len(tree.images):,})" for tree in trees[:4])
+        return sources.MissingDataError(
+            f"FER2013's images lie in folders named after their classes ({', '.join(EXPRESSIONS)}), directly in a "
+            f"part's folder or without parts; got {sum(len(tree.images) for tree in trees):,} in {where}. "
+            "Rename or rearrange those folders, or read pictures of your own by load('folders', ...)."
+        )
     return sources.missing("fer2013", found)

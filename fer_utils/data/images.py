@@ -24,8 +24,8 @@ LARGEST_SIDE = 4096
 
 _FORMATS = ("PNG", "JPEG", "BMP", "WEBP", "TIFF", "PPM", "GIF")
 _WITHOUT_LENGTH = (0x00, 0x01, *range(0xD0, 0xDA))
-_FETCH = "Fetch the file again (`make data` says from where), or move it away."
-_CROP = "`python -m fer_utils crop IN OUT` finds the faces in pictures and crops them."
+_FETCH = "Fetch the original (`make data` says from where), or move it away."
+_CROP = "`python -m fer_utils crop IN OUT` finds and crops the faces of pictures that show more. "
 
 
 @dataclass(frozen=True)
@@ -121,8 +121,7 @@ def _check_size(size: tuple[int, int], where: Path, rules: Rules) -> None:
     if long > LARGEST_SIDE:
         raise _error(where, f"An image has at most {LARGEST_SIDE:,} pixels a side", came, rules)
     if long > rules.shape * max(short, 1) and short >= 2 * SIZE:
-        came += ", which looks like a picture with a face somewhere in it"
-        raise _error(where, f"An image is {rules.wanted}", came, rules, _CROP)
+        raise _error(where, f"An image is {rules.wanted}", came, rules, _CROP + rules.remedy)
     if long > rules.shape * max(short, 1) or short < rules.smallest:
         raise _error(where, f"An image is {rules.wanted}", came, rules)
 

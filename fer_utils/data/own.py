@@ -135,12 +135,7 @@ def _by_part(rows: list[tuple[str, str, trees.Tree]]) -> list[tuple[str, str, tr
 
 def _check(own: Own, found: sources.Found) -> None:
     """Refuse what would be left out, and a tree that nothing can be learned from."""
-    if found.unread:
-        named = ", ".join(str(path) for path, _ in found.unread[:4])
-        raise ValueError(
-            f"{len(found.unread):,} pictures are of a kind that is not read: {named}. Convert them to PNG or JPEG, or "
-            "move them away."
-        )
+    sources.check_kinds(path for path, _ in found.unread)
     beside = {Path(path).parent.parent for path in own.paths}
     if empty := [path for path in found.empty if path.parent in beside or naming.part(path.name)]:
         raise ValueError(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
@@ -173,18 +173,6 @@ def _content(dataset: FaceDataset) -> np.ndarray:
     return np.sort(np.char.add(rows, usage))
 
 
-def left_out(found: Found, layout: folders.Layout) -> Iterator[tuple[Path, int]]:
-    """Folders of images and single pictures below a layout's folder that it does not read, and how many images."""
-    read = layout.read
-    for folder in found.images:
-        if folder.archive == layout.archive and folder.path.is_relative_to(layout.path) and folder.path not in read:
-            yield folder.path, len(folder.images)
-    for path, archive in found.unread:
-        if archive == layout.archive and path.is_relative_to(layout.path):
-            yield path, 1
-    yield from ((path, 0) for path in found.empty if path.is_relative_to(layout.path) and naming.part(path.name))
-
-
 def check_nothing_left_out(found: Found, layout: folders.Layout, others: Collection[Path] = ()) -> None:
     """Refuse a layout beside whose images there are others that nothing says the meaning of.
 
@@ -194,15 +182,36 @@ def check_nothing_left_out(found: Found, layout: folders.Layout, others: Collect
         others: folders of images that are known to belong to another dataset.
 
     Raises:
-        ValueError: such images; the message names where they are and how many.
+        ValueError: such images, pictures of a kind that is not read, or an empty part; the message names them.
     """
-    rest = {path: n for path, n in left_out(found, layout) if path not in others}
-    if rest:
-        where = ", ".join(f"{path} ({n:,})" for path, n in list(rest.items())[:4])
+
+    def inside(path: Path) -> bool:
+        return path.is_relative_to(layout.path)
+
+    read = layout.read.union(others)
+    trees_here = (tree for tree in found.images if tree.archive == layout.archive and inside(tree.path))
+    if rest := [tree for tree in trees_here if tree.path not in read]:
+        where = ", ".join(f"{tree.path} ({len(tree.images):,})" for tree in rest[:4])
         raise ValueError(
-            f"Every image under {layout.path} is read, from class folders directly in it or in folders named train, "
-            f"validation, test or alike; got {len(rest)} other places with {sum(rest.values()):,}: {where}. "
-            "Rename those folders after classes or parts, write pictures as PNG or JPEG, or move them away."
+            f"Every image under {layout.path} lies in a class folder, directly there or in folders named train, "
+            f"validation, test or alike; got {sum(len(tree.images) for tree in rest):,} elsewhere: {where}. "
+            "Rename those folders after classes or parts, or move them away."
+        )
+    check_kinds(path for path, archive in found.unread if archive == layout.archive and inside(path))
+    if empty := [path for path in found.empty if inside(path) and naming.part(path.name)]:
+        raise ValueError(f"{empty[0]}: a part holds class folders; got none. Put its images there, or remove it.")
+
+
+def check_kinds(unread: Iterable[Path]) -> None:
+    """Refuse pictures of kinds that are not read.
+
+    Raises:
+        ValueError: there is one; the message names some and says how many there are.
+    """
+    if named := list(map(str, unread)):
+        raise ValueError(
+            f"A dataset's images are {', '.join(ending[1:] for ending in naming.IMAGES)} files; got {len(named):,} of "
+            f"another kind: {', '.join(named[:4])}. Convert them to PNG or JPEG, or move them away."
         )
 
 
