@@ -24,12 +24,14 @@ import pandas as pd
 import pytest
 from sklearn.utils.class_weight import compute_sample_weight
 
-from fer_utils import assembly, augment, backend, checkpoint, losses, models, records, storage, training
-from fer_utils.config import Phase, RunConfig
-from fer_utils.data import FaceDataset, load, splits
+from fer_utils import models, records, training
+from fer_utils.data import FaceDataset, augmentation, load, splits
 from fer_utils.data.splits import SplitSpec
+from fer_utils.files import writing
+from fer_utils.models import losses
 from fer_utils.records import Record
-from fer_utils.training import run
+from fer_utils.records.config import Phase, RunConfig
+from fer_utils.training import backend, checkpoint, run, setup
 
 ROOT = Path(__file__).resolve().parent.parent
 FACES = {"n_subjects": 8, "n_frames": 1}
@@ -78,7 +80,7 @@ def test_an_epochs_images_are_let_go_after_it(faces: FaceDataset) -> None:
     """TensorFlow keeps what a pipeline reads from; an epoch of FER2013 is 66 MB."""
     model = models.build("tiny")
     model.compile("sgd", losses.get("cross_entropy"))
-    batches = augment.Batches(faces.images, faces.labels, "none", 28, 0, 0)
+    batches = augmentation.Batches(faces.images, faces.labels, "none", 28, 0, 0)
     model.fit(backend.feed(batches), shuffle=False, verbose=0)
     kept = weakref.ref(batches)
     del batches
@@ -101,7 +103,7 @@ def test_the_record_describes_the_training(reference: Record, faces: FaceDataset
     assert described["backend"] == keras.backend.backend() and described["versions"]["keras"] == keras.__version__
     assert described["seconds"] == pytest.approx(history["seconds"].sum(), abs=0.01)
     assert described["images_per_second"] > 0 and described["peak_memory_mib"] > 50 and described["device"]
-    assert sum(path.stat().st_size for path in reference.path.iterdir() if path.is_file()) < storage.MAX_BYTES
+    assert sum(path.stat().st_size for path in reference.path.iterdir() if path.is_file()) < writing.MAX_BYTES
 
 
 def test_labels_subjects_and_copies_stand_in_the_order_of_the_split(reference: Record, faces: FaceDataset) -> None:
@@ -138,7 +140,7 @@ def test_best_epochs_are_the_earliest_maxima(reference: Record) -> None:
 
 def test_kept_predictions_are_those_of_the_kept_weights(reference: Record, faces: FaceDataset) -> None:
     split = splits.make(faces, ALL_STATE.split)
-    model = assembly.build(ALL_STATE, 7)
+    model = setup.build(ALL_STATE, 7)
     for kept in ("best_test", "last"):
         model.load_weights(reference.weights(kept))
         logits = training.predict_logits(model, faces.images[split.test])
@@ -201,7 +203,7 @@ def half_written(file: Any, **_: Any) -> None:
 def arrange_death(moment: str) -> None:
     where, what = moment.rsplit(" ", 1)
     if where == "in batch":
-        augment.Batches.__getitem__ = on_call(int(what), die, augment.Batches.__getitem__)
+        augmentation.Batches.__getitem__ = on_call(int(what), die, augmentation.Batches.__getitem__)
     elif where == "after checkpoint":
         checkpoint.save = on_call(int(what), die, checkpoint.save, after=True)
     elif where == "in checkpoint":
@@ -288,7 +290,7 @@ def no_training(monkeypatch: pytest.MonkeyPatch) -> None:
         raise AssertionError("a finished run was trained again")
 
     monkeypatch.setattr(keras.Model, "fit", forbidden)
-    monkeypatch.setattr(assembly, "build", forbidden)
+    monkeypatch.setattr(setup, "build", forbidden)
 
 
 @pytest.mark.usefixtures("no_training")
@@ -337,18 +339,18 @@ def test_a_run_that_is_not_final_never_looks_at_the_test_images(
     test = splits.make(faces, SHORT.split).test
     blinded = replace(faces, images=faces.images.copy())
     seen: list[np.ndarray] = []
-    predict, batches = training.predict_logits, augment.Batches
+    predict, batches = training.predict_logits, augmentation.Batches
 
     def noted(model: keras.Model, images: np.ndarray, rows: np.ndarray) -> np.ndarray:
         seen.append(images[rows])
         return predict(model, images, rows=rows)
 
-    def noted_batches(images: np.ndarray, *arguments: Any, rows: np.ndarray, **options: Any) -> augment.Batches:
+    def noted_batches(images: np.ndarray, *arguments: Any, rows: np.ndarray, **options: Any) -> augmentation.Batches:
         seen.append(images[rows])
         return batches(images, *arguments, rows=rows, **options)
 
     monkeypatch.setattr(training, "predict_logits", noted)
-    monkeypatch.setattr(augment, "Batches", noted_batches)
+    monkeypatch.setattr(augmentation, "Batches", noted_batches)
     record = run(replace(SHORT, keep=("best_validation", "best_train", "last")), store=tmp_path, dataset=blinded)
     shown = {image.tobytes() for images in seen for image in images}
     assert len(shown) == 42 and not shown & {image.tobytes() for image in faces.images[test]}
@@ -448,25 +450,25 @@ LABELS = np.array([0] * 6 + [1] * 3 + [2] * 1)
 
 def test_balanced_weights_are_n_over_k_times_the_class() -> None:
     config = replace(SHORT, class_weights="balanced")
-    weight = assembly.image_weights(LABELS, 3, config)
+    weight = setup.image_weights(LABELS, 3, config)
     assert weight.dtype == np.float32
     assert weight == pytest.approx(np.repeat([10 / 18, 10 / 9, 10 / 3], [6, 3, 1]))
-    np.testing.assert_allclose(assembly.image_weights(LABELS, 7, config), compute_sample_weight("balanced", LABELS))
+    np.testing.assert_allclose(setup.image_weights(LABELS, 7, config), compute_sample_weight("balanced", LABELS))
     assert weight.mean() == pytest.approx(1)
-    assert assembly.image_weights(LABELS, 3, replace(SHORT, class_weights="none")) is None
+    assert setup.image_weights(LABELS, 3, replace(SHORT, class_weights="none")) is None
 
 
 def test_oversampling_repeats_rare_classes_up_to_the_commonest() -> None:
     rows = np.arange(10)[::-1].copy()
     config = replace(SHORT, sampling="oversample", seed=4)
-    sampled = assembly.sampled(LABELS, rows, config)
+    sampled = setup.sampled(LABELS, rows, config)
     assert np.bincount(LABELS[sampled]).tolist() == [6, 6, 6]
     assert np.array_equal(sampled[:10], rows), "every image stays"
-    assert np.array_equal(sampled, assembly.sampled(LABELS, rows, config))
-    assert not np.array_equal(sampled, assembly.sampled(LABELS, rows, replace(config, seed=5)))
-    assert np.array_equal(assembly.sampled(LABELS, rows[:4], config)[:4], rows[:4]), "only the rows it was given"
-    assert set(assembly.sampled(LABELS, rows[:4], config)) == set(rows[:4])
-    assert assembly.sampled(LABELS, rows, SHORT) is rows
+    assert np.array_equal(sampled, setup.sampled(LABELS, rows, config))
+    assert not np.array_equal(sampled, setup.sampled(LABELS, rows, replace(config, seed=5)))
+    assert np.array_equal(setup.sampled(LABELS, rows[:4], config)[:4], rows[:4]), "only the rows it was given"
+    assert set(setup.sampled(LABELS, rows[:4], config)) == set(rows[:4])
+    assert setup.sampled(LABELS, rows, SHORT) is rows
 
 
 def test_dropouts_state_follows_from_seed_epoch_and_layer() -> None:
@@ -474,7 +476,7 @@ def test_dropouts_state_follows_from_seed_epoch_and_layer() -> None:
     layers = [layer for layer in model.layers if getattr(layer, "seed_generator", None) is not None]
 
     def states(seed: int, epoch: int) -> list[list[int]]:
-        assembly.reseed_dropout(model, seed, epoch)
+        setup.reseed_dropout(model, seed, epoch)
         return [keras.ops.convert_to_numpy(layer.seed_generator.state.value).tolist() for layer in layers]
 
     first = states(1, 0)
@@ -484,14 +486,14 @@ def test_dropouts_state_follows_from_seed_epoch_and_layer() -> None:
 
 
 def test_optimizers_are_what_the_configuration_says() -> None:
-    adam = assembly.optimizer(replace(SHORT, optimizer="adam", weight_decay=0.0), Phase(2, 1e-3), steps=10)
+    adam = setup.optimizer(replace(SHORT, optimizer="adam", weight_decay=0.0), Phase(2, 1e-3), steps=10)
     assert isinstance(adam, keras.optimizers.Adam) and adam.weight_decay is None
     assert float(adam.learning_rate) == pytest.approx(1e-3)
-    sgd = assembly.optimizer(replace(SHORT, momentum=0.8), Phase(4, 0.1, "cosine", 1.0), steps=10)
+    sgd = setup.optimizer(replace(SHORT, momentum=0.8), Phase(4, 0.1, "cosine", 1.0), steps=10)
     assert sgd.nesterov and sgd.momentum == 0.8 and sgd.weight_decay == 1e-4
     rates = [float(sgd._learning_rate(step)) for step in (0, 5, 10, 25, 40)]
     assert rates == pytest.approx([0, 0.05, 0.1, 0.05, 0], abs=1e-7), "linear up in an epoch, cosine to the end"
-    plain = assembly.optimizer(SHORT, Phase(4, 0.1, "cosine"), steps=10)
+    plain = setup.optimizer(SHORT, Phase(4, 0.1, "cosine"), steps=10)
     assert [float(plain._learning_rate(step)) for step in (0, 20, 40)] == pytest.approx([0.1, 0.05, 0], abs=1e-7)
 
 
@@ -500,7 +502,7 @@ def test_phases_may_train_at_sides_of_their_own(
 ) -> None:
     shapes, fit = [], keras.Model.fit
 
-    def noted(model: keras.Model, batches: augment.Batches, **options: Any) -> Any:
+    def noted(model: keras.Model, batches: augmentation.Batches, **options: Any) -> Any:
         shapes.append((model.input_shape[1:], batches[0][0].shape[1:]))
         return SimpleNamespace(history={"loss": [1.0], "accuracy": [0.5]})
 
@@ -568,7 +570,17 @@ def test_a_damaged_checkpoint_is_named_and_how_to_go_on(content: bytes, tmp_path
 
 def test_a_run_that_could_not_be_recorded_is_refused_before_it_is_trained(faces: FaceDataset) -> None:
     split = splits.make(faces, SHORT.split)
-    assembly.check_room(SHORT, split, 7)
+    setup.check_room(SHORT, split, 7)
     many = replace(split, validation=np.arange(60_000))
     with pytest.raises(ValueError, match=r"at most 500,000 bytes; the predictions of 60,000 images .* Score fewer"):
-        assembly.check_room(replace(SHORT, keep=("best_validation", "last"), score_test=False), many, 7)
+        setup.check_room(replace(SHORT, keep=("best_validation", "last"), score_test=False), many, 7)
+    one_epoch = replace(split, validation=np.arange(28_000))
+    setup.check_room(replace(SHORT, keep=("best_validation",)), one_epoch, 7)
+    with pytest.raises(ValueError, match="28,000 images at 2 epochs"):
+        setup.check_room(replace(SHORT, keep=("best_validation", "last")), one_epoch, 7)
+
+
+def test_a_store_may_be_a_string(faces: FaceDataset, tmp_path: Path) -> None:
+    record = run(SHORT, store=str(tmp_path / "runs"), dataset=faces)
+    assert record.path.parent == tmp_path / "runs"
+    assert run(SHORT, store=str(tmp_path / "runs"), dataset=faces) == record

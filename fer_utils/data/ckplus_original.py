@@ -15,7 +15,7 @@ import numpy as np
 
 from fer_utils.data import cache, folders, packed, sources
 from fer_utils.data.dataset import CKPLUS_EXPRESSIONS
-from fer_utils.reading import content
+from fer_utils.files.reading import content
 
 FRAME = re.compile(r"(S\d{3})_(\d{3})_\d{8}\.", re.IGNORECASE)
 """A frame's name: subject, sequence, frame."""

@@ -14,7 +14,7 @@ import numpy as np
 from PIL import Image, ImageOps
 
 from fer_utils.data.dataset import SIZE
-from fer_utils.reading import content, regular
+from fer_utils.files.reading import content, regular
 
 LARGEST_FILE = 1 << 24
 """Bytes; a 48 x 48 image takes about two thousand, a photographed face of 2,000 x 2,000 pixels a few million."""

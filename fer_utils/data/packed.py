@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from fer_utils.data import naming
-from fer_utils.reading import DAMAGE, regular, told
+from fer_utils.files.reading import DAMAGE, regular, told
 
 MOST_MEMBERS = 10_000
 """Files in an archive that are no images: so many are looked into."""

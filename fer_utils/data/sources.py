@@ -12,7 +12,7 @@ import numpy as np
 
 from fer_utils.data import folders, naming, packed, tables, trees, unknown
 from fer_utils.data.dataset import FaceDataset
-from fer_utils.reading import told
+from fer_utils.files.reading import told
 
 COMPETITION = "challenges-in-representation-learning-facial-expression-recognition-challenge"
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import cv2
 import numpy as np
 
-from fer_utils import augment
+from fer_utils.data import augmentation
 from fer_utils.live.faces import Box
 
 
@@ -50,5 +50,5 @@ def prepared(grey: np.ndarray, boxes: Sequence[Box], margin: float, size: int) -
     Returns:
         float32 (n, size, size, 1) in [0, 1].
     """
-    crops = [augment.prepare(np.ascontiguousarray(cut(grey, square(box, margin))), size) for box in boxes]
+    crops = [augmentation.prepare(np.ascontiguousarray(cut(grey, square(box, margin))), size) for box in boxes]
     return np.concatenate(crops) if crops else np.zeros((0, size, size, 1), np.float32)

@@ -11,12 +11,13 @@ from typing import Any, Protocol
 import keras
 import numpy as np
 
-from fer_utils import reading, weights
+from fer_utils.files import reading
 from fer_utils.live import export, modelfiles
 from fer_utils.live.export import Description
 from fer_utils.live.modelfiles import INSTALL
 from fer_utils.live.modelfiles import parsed as parsed
 from fer_utils.records import Record
+from fer_utils.training import weights
 
 _REFUSED = (".pkl", ".pickle", ".pt", ".pth", ".h5", ".joblib")
 

@@ -12,10 +12,13 @@ from typing import Any
 
 import keras
 
-from fer_utils import calibration, models, schema, weights
-from fer_utils.config import Phase, RunConfig
+from fer_utils import models
+from fer_utils.evaluation import calibration
+from fer_utils.files.writing import atomic
 from fer_utils.live.modelfiles import LARGEST_FILE as LARGEST_FILE
-from fer_utils.records import Record, atomic
+from fer_utils.records import Record, schema
+from fer_utils.records.config import Phase, RunConfig
+from fer_utils.training import weights
 
 FOLDER = Path(__file__).parent / "models"
 """The networks that ship with the package."""

@@ -13,7 +13,9 @@ from typing import Any
 import keras
 import numpy as np
 
-from fer_utils import reading, schema, weight_files
+from fer_utils.files import reading
+from fer_utils.models import weight_files
+from fer_utils.records import schema
 
 LARGEST_FILE = 200_000_000
 """Bytes of a model file that is read, and of what it unpacks to."""

@@ -8,7 +8,7 @@ from pathlib import Path
 import keras
 import numpy as np
 
-from fer_utils import metrics
+from fer_utils.evaluation import metrics
 from fer_utils.live import crops, detectors, engines
 from fer_utils.live.detectors import Detector
 from fer_utils.live.faces import Box, Face

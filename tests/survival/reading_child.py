@@ -49,7 +49,7 @@ def _tiny() -> object:
 
 def weights(path: Path) -> None:
     """A file of weights for a network that is there."""
-    from fer_utils import weight_files
+    from fer_utils.models import weight_files
 
     weight_files.load(path, _tiny())
 
@@ -83,7 +83,7 @@ def table(path: Path) -> None:
 
 def arrays(path: Path) -> None:
     """The arrays of a record."""
-    from fer_utils import contents
+    from fer_utils.records import contents
 
     contents.measured_arrays(path)
 

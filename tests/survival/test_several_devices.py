@@ -23,7 +23,7 @@ from pathlib import Path
 sys.path.insert(0, "tests/survival")
 from killing import TINY
 from fer_utils import training
-from fer_utils.config import Phase
+from fer_utils.records.config import Phase
 from fer_utils.training import run
 
 config = replace(TINY, phases=(Phase(2, 0.001), Phase(2, 0.001, trainable="head")), batch_size=8, optimizer="sgd",
@@ -100,7 +100,7 @@ def test_more_devices_than_there_are_is_refused(stores: tuple[Path, str]) -> Non
     [("2", "needs Keras's JAX backend; got FER_DEVICES=2 with tensorflow"), ("two", "at least 1")],
 )
 def test_what_cannot_be_spread_is_refused(devices: str, message: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    from fer_utils import devices as spread
+    from fer_utils.training import devices as spread
 
     monkeypatch.setenv("FER_DEVICES", devices)
     with pytest.raises(ValueError, match=message):
