@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -180,13 +179,3 @@ def _told(own: Own, what: str, pattern: str) -> np.ndarray | None:
         )
     return np.array([match[1] for match in matches if match])
 
-
-def without_persons(dataset: FaceDataset) -> Sequence[str]:
-    """What nobody can claim of a dataset whose persons are not known, in sentences; empty where they are."""
-    if dataset.subjects is not None:
-        return ()
-    return (
-        "Persons are not known, so pictures of one person may stand on both sides of a split.",
-        "No score here says how well persons are recognised whom the network has not seen; it may be far lower.",
-        "Tell persons by the names of files (subjects=PATTERN) to measure that.",
-    )
