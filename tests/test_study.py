@@ -121,7 +121,7 @@ def test_in_this_process_it_trains_what_is_missing_and_loads_the_rest(
 ) -> None:
     (record,) = run_study([TINY], store=tmp_path)
     assert records.verify(record) == [] and record.run["metrics"]["validation"]["last"]["n"] == 7
-    monkeypatch.setattr("fer_utils.training._Training", None)
+    monkeypatch.setattr("fer_utils.training.loop.Training", None)
     assert run_study([TINY, TINY], store=tmp_path) == [record, record]
     with pytest.raises(StudyError, match="1 of 2 runs failed"):
         run_study([TINY, replace(TINY, seed=1)], store=tmp_path)

@@ -27,7 +27,7 @@ from fer_utils.models.common import derived_seed, initializer
 from fer_utils.records import Record
 from fer_utils.records.config import Phase, RunConfig
 from fer_utils.report import pages
-from fer_utils.training import run, setup, weights
+from fer_utils.training import loop, run, setup, weights
 from fer_utils.training.scoring import predict_logits
 
 LAST = {"resnet50": "conv5_block3_out", "vgg16": "block5_pool", "efficientnetb0": "top_activation"}
@@ -274,13 +274,13 @@ def test_a_run_starts_there_and_goes_on_after_a_kill_without_its_parent(
     assert not same(bodies[2], bodies[1])
     shutil.copytree(parent.path, tmp_path / parent.id)
 
-    def killed(self: object, epoch: int, bar: object) -> None:
-        if epoch == 1:
+    def killed(self: loop.Training, bar: object) -> None:
+        if self.state.epoch == 1:
             raise KeyboardInterrupt
-        one_epoch(self, epoch, bar)
+        one_epoch(self, bar)
 
-    one_epoch = training._Training._epoch
-    monkeypatch.setattr(training._Training, "_epoch", killed)
+    one_epoch = loop.Training.epoch
+    monkeypatch.setattr(loop.Training, "epoch", killed)
     with pytest.raises(KeyboardInterrupt):
         run(child, store=tmp_path, checkpoint_seconds=0)
     monkeypatch.undo()

@@ -129,7 +129,8 @@ def _readable(config: RunConfig) -> str:
     """What an id begins with."""
     split = config.split
     where = split.kind if split.kind != "kfold" else f"fold{split.fold + 1}of{split.n_folds}"
-    return f"{config.dataset}-{config.model}-{where}{f'-by-{split.groups}' if split.groups else ''}-s{config.seed}"
+    model = config.model.replace(":", ".")  # of a user's own network: no character that a file system forbids
+    return f"{config.dataset}-{model}-{where}{f'-by-{split.groups}' if split.groups else ''}-s{config.seed}"
 
 
 def find(config: RunConfig, store: Path, fingerprint: str | None = None) -> Record | None:

@@ -189,6 +189,7 @@ def provenance() -> dict[str, Any]:
 def commit(root: Path) -> str | None:
     """The commit of the working tree at `root`, with `+` when it has changes; None outside a checkout."""
     try:
+
         def git(*words: str) -> str:
             call = ["git", "-C", str(root), *words]
             return subprocess.run(call, capture_output=True, text=True, check=True, timeout=10).stdout.strip()

@@ -19,6 +19,7 @@ from fer_utils.files.locks import claim
 from fer_utils.files.writing import atomic, replacing
 from fer_utils.models import weight_files
 from fer_utils.records import Record, weights_path
+from fer_utils.training import decisions
 
 
 @dataclass
@@ -26,30 +27,19 @@ class State:
     """What a training knows besides its variables.
 
     Attributes:
-        epoch: epochs finished.
         history: one row per finished epoch.
-        kept: kept epoch's name -> epoch (from 1) it stands for so far.
-        best: part -> highest accuracy so far.
-        best_loss: lowest monitored loss since the phase began (for plateau and early stopping).
-        plateau_wait, stop_wait: epochs since then.
-        rate_factor: what plateaus have made of the phase's learning rate.
-        stopped: early stopping has ended the training.
-        seconds: wall time of all processes that worked on it; train_seconds: of the train steps alone.
-        images: trained on.
+        train_seconds: wall time of the train steps alone, of all processes that worked on it.
+        graph: hash of the network, see `fer_utils.models.graph_hash`.
     """
 
-    epoch: int = 0
     history: list[dict[str, Any]] = field(default_factory=list)
-    kept: dict[str, int] = field(default_factory=dict)
-    best: dict[str, float] = field(default_factory=dict)
-    best_loss: float = float("inf")
-    plateau_wait: int = 0
-    stop_wait: int = 0
-    rate_factor: float = 1.0
-    stopped: bool = False
-    seconds: float = 0.0
     train_seconds: float = 0.0
-    images: int = 0
+    graph: str = ""
+
+    @property
+    def epoch(self) -> int:
+        """Epochs finished."""
+        return len(self.history)
 
 
 def save(path: Path, state: State, model: keras.Model) -> None:
@@ -60,20 +50,21 @@ def save(path: Path, state: State, model: keras.Model) -> None:
         np.savez(file, state=np.array(json.dumps(asdict(state))), **arrays, **slots)
 
 
-def adopt(parent: Path, folder: Path) -> bool:
+def adopt(parent: Record, folder: Path) -> bool:
     """Copy the checkpoint of a finished run, and the weights it kept, into the folder of a run that goes on from it.
 
     Returns:
-        Whether the checkpoint and all weights that its state names were there; otherwise nothing is copied.
+        Whether the checkpoint and all weights that its history names were there; otherwise nothing is copied.
     """
-    state = load_state(parent / "checkpoint.npz")
+    state = load_state(parent.path / "checkpoint.npz")
     if state is None:
         return False
-    weights = [weights_path(parent, name, epoch) for name, epoch in state.kept.items()]
+    kept = decisions.kept_epochs(parent.config, state.history)
+    weights = [weights_path(parent.path, name, epoch) for name, epoch in kept.items()]
     if not all(path.is_file() for path in weights):
         return False
-    for source in (*weights, parent / "checkpoint.npz"):  # the checkpoint last: with it the run counts as begun
-        target = folder / source.relative_to(parent)
+    for source in (*weights, parent.path / "checkpoint.npz"):  # the checkpoint last: with it the run counts as begun
+        target = folder / source.relative_to(parent.path)
         with source.open("rb") as content, atomic(target) as file:
             shutil.copyfileobj(content, file)
     return True

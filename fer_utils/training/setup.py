@@ -1,24 +1,118 @@
-"""The parts of a training, made from its configuration."""
+"""The parts of a training, made from its configuration: first of all `prepare`, then what each epoch asks for."""
 
 from __future__ import annotations
 
 import os
-from dataclasses import replace
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from typing import Any
 
 import keras
 import numpy as np
 
 from fer_utils import models
-from fer_utils.data import augmentation
+from fer_utils.data import FaceDataset, augmentation, splits
 from fer_utils.data.splits import Split
 from fer_utils.files.writing import MAX_BYTES
+from fer_utils.models import losses
 from fer_utils.records.config import Phase, RunConfig
-from fer_utils.training import backend
+from fer_utils.training import backend, devices
 
 
 class NotOnRecord(FileNotFoundError):
     """A run that is not on record and cannot or may not be trained here."""
+
+
+@dataclass(frozen=True)
+class Setup:
+    """What a training works with; nothing of it changes but the model's variables.
+
+    Attributes:
+        config, dataset: what was asked for.
+        split: rows of the dataset that train, choose and test.
+        model: the untrained network.
+        loss: labels (n,) or class shares (n, k), and scores (n, k), to the mean over images.
+        train_rows: int64 (m,), the rows of an epoch; over-sampling repeats some.
+        image_weights: float32 (m,), the weight of each; None for equal weights.
+        provenance: backend, device, versions and commit, for the record.
+    """
+
+    config: RunConfig
+    dataset: FaceDataset
+    split: Split
+    model: keras.Model
+    loss: Callable[..., Any]
+    train_rows: np.ndarray
+    image_weights: np.ndarray | None
+    provenance: dict[str, Any]
+
+    @property
+    def steps(self) -> int:
+        """Steps of an epoch."""
+        return -(-len(self.train_rows) // self.config.batch_size)
+
+    @property
+    def soft(self) -> bool:
+        """Whether images are labelled by shares of votes rather than by one class."""
+        return self.config.dataset_options.get("labels") == "distribution"
+
+    def targets(self, rows: np.ndarray) -> np.ndarray:
+        """Labels int64 (n,) of those rows, or their class shares float (n, k)."""
+        return (self.dataset.label_distribution if self.soft else self.dataset.labels)[rows]
+
+
+def prepare(config: RunConfig, dataset: FaceDataset) -> Setup:
+    """Everything a training needs, before its first step and before any file is written.
+
+    Keras's session is cleared: layers' automatic names, and with them a network's hash, then depend on it alone.
+
+    Raises:
+        ValueError: the configuration does not fit the dataset, or its predictions could not be recorded.
+    """
+    split = splits.make(dataset, config.split)
+    check_parts(config, split)
+    check_room(config, split, dataset.n_classes)
+    keras.utils.clear_session()
+    backend.make_deterministic(config.seed)
+    devices.distribute()
+    rows = sampled(dataset.labels, split.train, config)
+    return Setup(
+        config, dataset, split,
+        model=build(config, dataset.n_classes),
+        loss=losses.get(config.loss, margin=config.margin, label_smoothing=config.label_smoothing),
+        train_rows=rows,
+        image_weights=image_weights(dataset.labels[rows], dataset.n_classes, config),
+        provenance=devices.provenance(),
+    )  # fmt: skip
+
+
+def compile_for(setup: Setup, phase: Phase) -> None:
+    """Give the network a fresh optimizer for `phase`, and freeze all but its head where the phase asks for it."""
+    for layer in setup.model.layers[:-1]:
+        layer.trainable = phase.trainable == "all"
+    accuracy = keras.metrics.CategoricalAccuracy if setup.soft else keras.metrics.SparseCategoricalAccuracy
+    setup.model.compile(
+        optimizer(setup.config, phase, setup.steps), setup.loss, metrics=[accuracy("accuracy")],
+        jit_compile=backend.jit_compile(),
+    )  # fmt: skip
+    setup.model.optimizer.build(setup.model.trainable_variables)
+
+
+def batches(setup: Setup, phase: Phase, epoch: int) -> augmentation.Batches:
+    """One epoch's images, augmented and in random order, as a pure function of (seed, epoch)."""
+    config, dataset = setup.config, setup.dataset
+    return augmentation.Batches(
+        dataset.images,
+        setup.targets(setup.train_rows),
+        draws(config, dataset.labels, setup.split.train, setup.train_rows, epoch),
+        config.batch_size,
+        config.seed,
+        epoch,
+        sample_weight=setup.image_weights,
+        size=phase.size,
+        workers=2,
+        rows=setup.train_rows,
+    )
 
 
 def check_may_train(config: RunConfig) -> None:
@@ -69,7 +163,7 @@ def policy(config: RunConfig) -> augmentation.Policy:
 
 
 def draws(config: RunConfig, labels: np.ndarray, train: np.ndarray, rows: np.ndarray, epoch: int) -> np.ndarray:
-    """One epoch's augmentation: array (m,) of dtype `augment.DRAW`.
+    """One epoch's augmentation: array (m,) of dtype `augmentation.DRAW`.
 
     Args:
         config: its policy, and that for rare classes; both share their random numbers.

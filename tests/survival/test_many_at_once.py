@@ -156,23 +156,24 @@ def test_a_scheduler_that_is_not_there_is_told(monkeypatch: pytest.MonkeyPatch, 
 
 def mortal(config: dict, root: Path, store: Path) -> Path:
     """A training whose process dies in the third epoch of the long run, if it began at the first."""
-    from fer_utils import training
+    from fer_utils.training import loop
 
-    begin = training._Training._epoch
+    begin = loop.Training.epoch
 
-    def deadly(self: training._Training, epoch: int, bar: object) -> None:
-        with (store / f"epochs-{self.config.seed}").open("a") as file:
+    def deadly(self: loop.Training, bar: object) -> None:
+        epoch, seed = self.state.epoch, self.setup.config.seed
+        with (store / f"epochs-{seed}").open("a") as file:
             file.write(f"{epoch}\n")
-        if self.config.seed == 1 and epoch == 2 and not (store / "died").exists():
+        if seed == 1 and epoch == 2 and not (store / "died").exists():
             (store / "died").touch()
             os.kill(os.getpid(), signal.SIGKILL)
-        begin(self, epoch, bar)
+        begin(self, bar)
 
-    training._Training._epoch = deadly
+    loop.Training.epoch = deadly
     try:
         return run(RunConfig.from_dict(config), root=root, store=store, checkpoint_seconds=0).path
     finally:
-        training._Training._epoch = begin
+        loop.Training.epoch = begin
 
 
 def test_a_process_that_dies_takes_no_other_run_with_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -31,9 +31,9 @@ from fer_utils.files import writing
 from fer_utils.models import losses
 from fer_utils.records import Record
 from fer_utils.records.config import Phase, RunConfig
-from fer_utils.training import backend, checkpoint, run, setup
+from fer_utils.training import backend, checkpoint, loop, run, setup
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 FACES = {"n_subjects": 8, "n_frames": 1}
 ALL_STATE = RunConfig(
     "tiny", "synthetic", (Phase(3, 0.02), Phase(2, 0.05, "cosine", 0.5), Phase(1, 0.1, trainable="head")),
@@ -215,14 +215,14 @@ def arrange_death(moment: str) -> None:
 
 def session(config: RunConfig, store: Path, moment: str, log: Path) -> None:
     """One process: trains until its moment comes, noting each epoch it begins."""
-    begin = training._Training._epoch
+    begin = loop.Training.epoch
 
-    def noted(self: Any, epoch: int, bar: Any) -> None:
+    def noted(self: Any, bar: Any) -> None:
         with log.open("a") as file:
-            file.write(f"{os.getpid()} {epoch}\n")
-        begin(self, epoch, bar)
+            file.write(f"{os.getpid()} {self.state.epoch}\n")
+        begin(self, bar)
 
-    training._Training._epoch = noted
+    loop.Training.epoch = noted
     if moment:
         arrange_death(moment)
     run(config, store=store, checkpoint_seconds=0)
@@ -339,7 +339,7 @@ def test_a_run_that_is_not_final_never_looks_at_the_test_images(
     test = splits.make(faces, SHORT.split).test
     blinded = replace(faces, images=faces.images.copy())
     seen: list[np.ndarray] = []
-    predict, batches = training.predict_logits, augmentation.Batches
+    predict, batches = loop.predict_logits, augmentation.Batches
 
     def noted(model: keras.Model, images: np.ndarray, rows: np.ndarray) -> np.ndarray:
         seen.append(images[rows])
@@ -349,7 +349,7 @@ def test_a_run_that_is_not_final_never_looks_at_the_test_images(
         seen.append(images[rows])
         return batches(images, *arguments, rows=rows, **options)
 
-    monkeypatch.setattr(training, "predict_logits", noted)
+    monkeypatch.setattr(loop, "predict_logits", noted)
     monkeypatch.setattr(augmentation, "Batches", noted_batches)
     record = run(replace(SHORT, keep=("best_validation", "best_train", "last")), store=tmp_path, dataset=blinded)
     shown = {image.tobytes() for images in seen for image in images}
@@ -367,9 +367,9 @@ class Script:
     def __init__(self, monkeypatch: pytest.MonkeyPatch, val_loss: list[float], val_accuracy: list[float] | None = None):
         self.epoch, self.val_loss, self.val_accuracy = 0, val_loss, val_accuracy or [0.5] * len(val_loss)
         self.saved: list[str] = []
-        monkeypatch.setattr(training._Training, "_fit", lambda *_: {"loss": 1.0, "accuracy": 0.5})
-        monkeypatch.setattr(training._Training, "_evaluate", lambda _: self.evaluate())
-        monkeypatch.setattr(training, "predict_logits", lambda model, images, rows: np.zeros((len(rows), 7)))
+        monkeypatch.setattr(loop.Training, "fit", lambda *_: {"loss": 1.0, "accuracy": 0.5})
+        monkeypatch.setattr(loop.Training, "evaluate", lambda _: self.evaluate())
+        monkeypatch.setattr(loop, "predict_logits", lambda model, images, rows: np.zeros((len(rows), 7)))
 
     def evaluate(self) -> dict[str, float]:
         self.epoch += 1
@@ -430,7 +430,7 @@ def test_checkpoints_are_at_least_so_many_seconds_apart(
     monkeypatch: pytest.MonkeyPatch, faces: FaceDataset, tmp_path: Path
 ) -> None:
     clock, saved = SimpleNamespace(now=0.0), []
-    monkeypatch.setattr(training, "time", SimpleNamespace(monotonic=lambda: clock.now))
+    monkeypatch.setattr(loop, "time", SimpleNamespace(monotonic=lambda: clock.now))
     monkeypatch.setattr(checkpoint, "save", lambda path, state, model: saved.append((clock.now, state.epoch)))
     Script(monkeypatch, [1.0] * 10)
 
@@ -438,7 +438,7 @@ def test_checkpoints_are_at_least_so_many_seconds_apart(
         clock.now += 25.0
         return {"loss": 1.0, "accuracy": 0.5}
 
-    monkeypatch.setattr(training._Training, "_fit", fit)
+    monkeypatch.setattr(loop.Training, "fit", fit)
     run(replace(SHORT, phases=(Phase(10, 1.0),)), store=tmp_path, dataset=faces, checkpoint_seconds=60)
     assert saved == [(75.0, 3), (150.0, 6), (225.0, 9)]
 
@@ -508,7 +508,7 @@ def test_phases_may_train_at_sides_of_their_own(
 
     monkeypatch.setattr(keras.Model, "fit", noted)
     monkeypatch.setattr(backend, "feed", lambda batches: batches)
-    monkeypatch.setattr(training, "predict_logits", lambda model, images, rows: np.zeros((len(rows), 7)))
+    monkeypatch.setattr(loop, "predict_logits", lambda model, images, rows: np.zeros((len(rows), 7)))
     assert fit is not keras.Model.fit
     run(replace(SHORT, model="compact", model_options={}, phases=(Phase(1, 0.1, size=32), Phase(1, 0.1))),
         store=tmp_path, dataset=faces)  # fmt: skip
@@ -558,7 +558,7 @@ def test_a_damaged_checkpoint_is_named_and_how_to_go_on(content: bytes, tmp_path
     path.write_bytes(content)
     with pytest.raises(ValueError, match=r"A checkpoint is a whole file .* Remove it"):
         checkpoint.load_state(path)
-    np.savez(path.open("wb"), state=np.array('{"epoch": 1, "unknown": 2}'))
+    np.savez(path.open("wb"), state=np.array('{"history": [], "unknown": 2}'))
     with pytest.raises(ValueError, match=r"checkpoint.npz is not .*unknown"):
         checkpoint.load_state(path)
     np.savez(path.open("wb"), state=np.array("{}"), weight_0=np.zeros(3))

@@ -1,6 +1,9 @@
-"""What a network consists of and costs, as a table and as one number."""
+"""What a network consists of and costs: as a table, as one number, and as a hash that names its graph."""
 
+import hashlib
+import json
 import math
+from typing import Any
 
 import keras
 import pandas as pd
@@ -56,3 +59,27 @@ def multiply_adds(model: keras.Model) -> int:
                 )
             total += per_position * math.prod(positions) * calls[layer.name]
     return total
+
+
+def graph_hash(model: keras.Model) -> str:
+    """10 hexadecimal digits of a network's layers, their settings and how they are joined.
+
+    Layers' names do not enter, for Keras numbers them through a whole session, nor do weights, precision and what is
+    frozen: the same function builds the same hash.
+
+    Args:
+        model: A functional or sequential model.
+    """
+    positions = {layer.name: f"#{i}" for i, layer in enumerate(model.layers)}
+    text = json.dumps(_anonymous(model.get_config()["layers"], positions), sort_keys=True, default=str)
+    return hashlib.blake2b(text.encode(), digest_size=5).hexdigest()
+
+
+def _anonymous(value: Any, positions: dict[str, str]) -> Any:
+    """A configuration with layers' names replaced by their positions."""
+    if isinstance(value, dict):
+        skipped = ("dtype", "trainable", "build_config")
+        return {key: _anonymous(item, positions) for key, item in value.items() if key not in skipped}
+    if isinstance(value, list | tuple):
+        return [_anonymous(item, positions) for item in value]
+    return positions.get(value, value) if isinstance(value, str) else value
