@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from fer_utils import commands_own
 from fer_utils.files import writing
 from fer_utils.files.paths import reports_root
 
@@ -21,7 +22,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m fer_utils", description=__doc__)
     commands = parser.add_subparsers(required=True, metavar="command")
     _add_data(commands)
-    _add_train(commands)
+    commands_own.add_crop(commands)
+    commands_own.add_train(commands)
     _add_runs(commands)
     _add_rerun(commands)
     _add_tune(commands)
@@ -57,26 +59,8 @@ def _add_data(commands: argparse._SubParsersAction) -> None:
     parser.add_argument("root", nargs="?", type=Path, help="folder to look in (default: $FER_DATA, else data/)")
     parser.add_argument("--fetch", metavar="NAME", help="download fer2013 or ckplus through kagglehub")
     parser.add_argument("--own", action="store_true", help="audit pictures of your own: root has a folder per class")
-    _add_patterns(parser)
+    commands_own.add_patterns(parser)
     parser.set_defaults(command=_data)
-
-
-def _add_patterns(parser: argparse.ArgumentParser) -> None:
-    where = "whose first group, in the name of a picture (with a / in it: in the path), is the"
-    parser.add_argument("--subjects", metavar="PATTERN", default="", help=f"regular expression {where} person")
-    parser.add_argument("--sequences", metavar="PATTERN", default="", help=f"the same {where} video it is taken from")
-
-
-def _add_train(commands: argparse._SubParsersAction) -> None:
-    parser = commands.add_parser("train", help="a recognizer from pictures of your own, in one folder for each class")
-    parser.add_argument("folder", type=Path, help="of faces (crop whole photographs first: crop IN OUT)")
-    _add_patterns(parser)
-    parser.add_argument("--by-persons", action="store_true", help="divide by persons, whatever train/ and test/ say")
-    parser.add_argument("--model", default="compact", help="the network (default: compact)")
-    parser.add_argument("--epochs", type=int, default=40, help="how long to train (default: 40)")
-    parser.add_argument("--seed", type=int, default=0, help="of split, weights and order (default: 0)")
-    parser.add_argument("--out", type=Path, help="the recognizer's .onnx file (default: in reports/own/)")
-    parser.set_defaults(command=_train)
 
 
 def _add_runs(commands: argparse._SubParsersAction) -> None:
@@ -160,7 +144,7 @@ def _data(options: argparse.Namespace) -> int:
     if options.own:
         from fer_utils.study import own_pictures
 
-        print("\n".join(own_pictures.described(load("folders", options.root, **_patterns(options)))))
+        print("\n".join(own_pictures.described(load("folders", options.root, **commands_own.patterns(options)))))
         return 0
     root = data_root(options.root)
     if options.fetch:
@@ -168,34 +152,6 @@ def _data(options: argparse.Namespace) -> int:
     text, code = fetch.report(root)
     print(text)
     return code
-
-
-def _patterns(options: argparse.Namespace) -> dict[str, str]:
-    """The options of `load("folders", ...)` that were given."""
-    given = {"subjects": options.subjects, "sequences": options.sequences}
-    return {name: pattern for name, pattern in given.items() if pattern}
-
-
-def _train(options: argparse.Namespace) -> int:
-    from fer_utils.data import load, splits
-    from fer_utils.live import export
-    from fer_utils.study import own_pictures
-    from fer_utils.training import run
-
-    patterns = _patterns(options)
-    dataset = load("folders", options.folder, **patterns)
-    config = own_pictures.plan(
-        dataset, patterns, model=options.model, epochs=options.epochs, seed=options.seed, by_persons=options.by_persons
-    )
-    split = splits.make(dataset, config.split)
-    print("\n".join([*own_pictures.described(dataset), *own_pictures.leaking(dataset, split)]), flush=True)
-    record = run(config, dataset=dataset)
-    out = options.out or reports_root() / "own" / f"{options.folder.resolve().name}.onnx"
-    path = export.export(record, out)
-    print("\n".join(own_pictures.score(dataset, split, record)))
-    print(f"record: {record.path}\nrecognizer: {path} ({path.stat().st_size:,} bytes)")
-    print(f"use it: python -m fer_utils predict PICTURES --model {path}")
-    return 0
 
 
 def _runs(options: argparse.Namespace) -> int:

@@ -11,7 +11,8 @@ import numpy as np
 from fer_utils.data import FaceDataset, audit
 from fer_utils.data.splits import Split, SplitSpec
 from fer_utils.evaluation import statistics
-from fer_utils.records import Phase, Record, RunConfig
+from fer_utils.records import Record
+from fer_utils.records.config import Phase, RunConfig
 
 MOST_FOLDS = 5
 """One in so many persons (or pictures, where persons are not known) tests; where there are fewer persons, one does."""
@@ -74,7 +75,8 @@ def described(dataset: FaceDataset) -> list[str]:
     lines.append(f"  persons: {persons}")
     found = audit.duplicates(dataset)
     lines.append(f"  exact duplicates: {found.images:,} pictures in {found.groups:,} groups")
-    lines.append(f"  of which under different labels: {found.conflicting_images:,}, {found.conflicting_groups:,} groups")
+    conflicts = f"{found.conflicting_images:,} in {found.conflicting_groups:,} groups"
+    lines.append(f"  of which under different labels: {conflicts}")
     if found.crossing_groups is not None:
         lines.append(f"  groups of duplicates in several parts: {found.crossing_groups:,}")
     return lines
