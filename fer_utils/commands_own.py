@@ -38,7 +38,8 @@ def add_train(commands: argparse._SubParsersAction) -> None:
     add_patterns(parser)
     parser.add_argument("--by-persons", action="store_true", help="divide by persons, whatever train/ and test/ say")
     parser.add_argument("--model", default="compact", help="the network (default: compact)")
-    parser.add_argument("--epochs", type=int, default=40, help="how long to train (default: 40)")
+    parser.add_argument("--epochs", type=int, help="how long to train (default: 40, or more for few pictures)")
+    parser.add_argument("--start-from", metavar="RUN", default="", help="begin with the weights of a finished run")
     parser.add_argument("--seed", type=int, default=0, help="of split, weights and order (default: 0)")
     parser.add_argument("--out", type=Path, help="the recognizer's .onnx file (default: in reports/own/)")
     parser.set_defaults(command=_train)
@@ -59,8 +60,9 @@ def _train(options: argparse.Namespace) -> int:
     told = patterns(options)
     dataset = load("folders", options.folder, **told)
     config = own_pictures.plan(
-        dataset, told, model=options.model, epochs=options.epochs, seed=options.seed, by_persons=options.by_persons
-    )
+        dataset, told, model=options.model, epochs=options.epochs, seed=options.seed, by_persons=options.by_persons,
+        start_from=options.start_from,
+    )  # fmt: skip
     split = splits.make(dataset, config.split)
     print("\n".join([*own_pictures.described(dataset), *own_pictures.leaking(dataset, split)]), flush=True)
     record = run(config, dataset=dataset)

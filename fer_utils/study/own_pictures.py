@@ -8,11 +8,14 @@ from typing import Any
 
 import numpy as np
 
-from fer_utils.data import FaceDataset, audit
+from fer_utils.data import FaceDataset, audit, splits
 from fer_utils.data.splits import Split, SplitSpec
 from fer_utils.evaluation import statistics
 from fer_utils.records import Record
 from fer_utils.records.config import Phase, RunConfig
+
+STEPS = 1500
+"""Steps that a training has at least, so that a few hundred pictures are seen often enough."""
 
 MOST_FOLDS = 5
 """One in so many persons (or pictures, where persons are not known) tests; where there are fewer persons, one does."""
@@ -43,8 +46,8 @@ def split_spec(dataset: FaceDataset, by_persons: bool = False, seed: int = 0) ->
 
 
 def plan(
-    dataset: FaceDataset, options: Mapping[str, Any], *, model: str = "compact", epochs: int = 40, seed: int = 0,
-    by_persons: bool = False,
+    dataset: FaceDataset, options: Mapping[str, Any], *, model: str = "compact", epochs: int | None = None,
+    seed: int = 0, by_persons: bool = False, start_from: str = "",
 ) -> RunConfig:  # fmt: skip
     """The run of a dataset of one's own: the sound protocol with light augmentation, its test part scored once.
 
@@ -52,14 +55,19 @@ def plan(
         dataset: as `load("folders", root, **options)` gave it.
         options: those options.
         model: a name of `fer_utils.models.build`.
-        epochs: of the one phase, under a cosine.
+        epochs: of the one phase, under a cosine; None for 40, or more where there are few pictures (`STEPS`).
         seed: of split, weights, order and augmentation.
         by_persons: see `split_spec`.
+        start_from: see `RunConfig`; weights learned on many faces help where there are few.
     """
+    split = split_spec(dataset, by_persons, seed)
+    batch_size = 16 if len(dataset) < 2000 else 64
+    steps = math.ceil(len(splits.make(dataset, split).train) / batch_size)
+    epochs = epochs or max(40, math.ceil(STEPS / steps))
     return RunConfig(
-        model, "folders", (Phase(epochs, 3e-3, "cosine"),), split=split_spec(dataset, by_persons, seed),
-        dataset_options=dict(options), augmentation="light", batch_size=32, class_weights="balanced", score_test=True,
-        seed=seed,
+        model, "folders", (Phase(epochs, 1e-3, "cosine", warmup_epochs=min(2, epochs / 10)),), split=split,
+        dataset_options=dict(options), augmentation="light", batch_size=batch_size, class_weights="balanced",
+        score_test=True, start_from=start_from, seed=seed,
     )  # fmt: skip
 
 
