@@ -23,7 +23,7 @@ from fer_utils.plots import EXPRESSION_COLOURS
 
 NAMES = ("angry", "disgust", "fear", "happy", "sad", "surprise", "neutral")
 PICTURE = np.full((240, 320, 3), (200, 120, 40), np.uint8)
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 
 
 class StandIn:
