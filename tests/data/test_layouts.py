@@ -13,7 +13,7 @@ from layouts import FACES, N
 
 from fer_utils.data import FaceDataset, fetch, load
 
-PAGE = Path(__file__).resolve().parent.parent / "reports/layouts.md"
+PAGE = Path(__file__).resolve().parents[2] / "reports/layouts.md"
 ROWS = {
     layout: told
     for layout, told in re.findall(r"^\| (.+?) \| (.+?) \| .*\|$", PAGE.read_text(encoding="utf-8"), re.MULTILINE)
