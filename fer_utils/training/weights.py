@@ -23,13 +23,13 @@ def finished_run(identifier: str, store: Path | None = None) -> Record:
 
     Args:
         identifier: a run's id.
-        store: looked in first; then the stores of real and of synthetic data.
+        store: looked in first; then the stores of real data, of drawn faces and of pictures of one's own.
 
     Raises:
         ValueError: there is no such run.
     """
     stores = [store] if store else []
-    stores += [store_for("fer2013"), store_for("synthetic")]
+    stores += [store_for(name) for name in ("fer2013", "synthetic", "folders")]
     named = bool(identifier) and Path(identifier).name == identifier  # a record's words lead nowhere else
     for folder in stores if named else ():
         if records.is_done(folder / identifier):
