@@ -64,6 +64,14 @@ def path(record: Record, kept: str | None = None) -> Path:
         raise
 
 
+def are_here(record: Record, kept: str | None = None) -> bool:
+    """Whether the weights of a kept epoch are on this machine."""
+    try:
+        return path(record, kept).is_file()
+    except FileNotFoundError:
+        return False
+
+
 def rebuild(record: Record, kept: str | None = None) -> keras.Model:
     """The trained network of a finished run, in float32. Arguments and errors: see `path`."""
     file = path(record, kept)
