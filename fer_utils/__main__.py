@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from fer_utils import commands_own
 from fer_utils.files import writing
 from fer_utils.files.paths import reports_root
 
@@ -22,6 +23,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m fer_utils", description=__doc__)
     commands = parser.add_subparsers(required=True, metavar="command")
     _add_data(commands)
+    commands_own.add_crop(commands)
+    commands_own.add_train(commands)
     _add_runs(commands)
     _add_rerun(commands)
     _add_tune(commands)
@@ -56,6 +59,8 @@ def _add_data(commands: argparse._SubParsersAction) -> None:
     parser = commands.add_parser("data", help="say which datasets are here, check them, and how to get the others")
     parser.add_argument("root", nargs="?", type=Path, help="folder to look in (default: $FER_DATA, else data/)")
     parser.add_argument("--fetch", metavar="NAME", help="download fer2013 or ckplus through kagglehub")
+    parser.add_argument("--own", action="store_true", help="audit pictures of your own: root has a folder per class")
+    commands_own.add_patterns(parser)
     parser.set_defaults(command=_data)
 
 
@@ -136,8 +141,13 @@ def _add_export(commands: argparse._SubParsersAction) -> None:
 
 
 def _data(options: argparse.Namespace) -> int:
-    from fer_utils.data import data_root, fetch
+    from fer_utils.data import data_root, fetch, load
 
+    if options.own:
+        from fer_utils.study import own_pictures
+
+        print("\n".join(own_pictures.described(load("folders", options.root, **commands_own.patterns(options)))))
+        return 0
     root = data_root(options.root)
     if options.fetch:
         print(fetch.fetch(options.fetch, root))
@@ -263,7 +273,7 @@ def _export(options: argparse.Namespace) -> int:
     from fer_utils.training import weights
 
     synthetic = options.id == "synthetic"
-    record = training.run(export.synthetic_run()) if synthetic else weights.find(options.id)
+    record = training.run(export.synthetic_run()) if synthetic else weights.finished_run(options.id)
     path = export.export(record, options.out, options.kept, half=not options.float32)
     print(f"{path}: {path.stat().st_size:,} bytes, {export.describe(record, options.kept)}")
     return 0
