@@ -103,7 +103,9 @@ class ProcessPool(ThreadPoolExecutor):
 def _how_it_ended(child: multiprocessing.process.BaseProcess | None) -> str:
     if child is None:
         return "its process ended before it began"
-    child.join(10)
+    end = time.monotonic() + 10
+    while child.exitcode is None and time.monotonic() < end:  # the pool's own thread may be the one that is told
+        child.join(0.05)
     if (code := child.exitcode) is not None and code < 0:
         why = " (as the system does where memory runs out)" if -code == signal.SIGKILL else ""
         return f"its process {child.pid} was ended by {signal.Signals(-code).name}{why}"

@@ -222,10 +222,18 @@ def test_processes_that_are_timed_together_wait_for_each_other(tmp_path: Path) -
     assert speed_probe.fed(TINY, None, 1, tmp_path, 2) > 0 and len(list(tmp_path.iterdir())) == 2
 
 
-def test_what_the_harness_adds_is_measured_in_both_precisions() -> None:
-    for precision in ("float32", "mixed_bfloat16"):
-        found = speed_probe.overhead(replace(TINY, precision=precision), steps=3, rounds=2)
-        assert found["bare"] > 0 and found["fed"] > 0 and found["added"] > -1
+def test_what_the_harness_adds_is_the_median_of_pairs(monkeypatch: pytest.MonkeyPatch) -> None:
+    rates = iter([100.0, 80.0, 100.0, 100.0, 100.0, 50.0])  # bare and fed, in turns
+    timed, calls = speed_probe._Timed.rate, []
+
+    def rate(self: Any, train: Callable[[int], None], steps: int) -> float:
+        calls.append((train.__name__, timed(self, train, steps) > 0))
+        return next(rates)
+
+    monkeypatch.setattr(speed_probe._Timed, "rate", rate)
+    found = speed_probe.overhead(replace(TINY, precision="mixed_bfloat16"), steps=2, rounds=3)
+    assert found == pytest.approx({"bare": 100.0, "fed": 80.0, "added": 0.25})
+    assert calls == [("bare", True), ("fed", True)] * 3
 
 
 # --- what becomes of it ----------------------------------------------------------------------------------------------
@@ -246,18 +254,18 @@ def told(monkeypatch: pytest.MonkeyPatch, reports: Path) -> Callable[[Callable[.
 
 
 def test_a_process_that_dies_is_named_and_its_run_is_taken_up_again(
-    told: Callable[..., Path], capsys: pytest.CaptureFixture[str]
+    told: Callable[..., Path], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    notes, begun = told(workers.job_dies_once), time.monotonic()
-    state = queue.run([Item("a", "b", seeds_of(0, 1, 9, 2))], workers=2)
-    assert time.monotonic() - begun < 60
-    said, printed = list(state), capsys.readouterr().out
-    assert [said[0], said[1], said[3]] == ["done"] * 3
-    assert said[2].startswith("failed: its process ") and said[2].endswith("in 3 tries") and "SIGKILL" in said[2]
-    assert printed.count("taken up again") == 3, printed
+    monkeypatch.setattr(queue, "TRIES", 2)
+    notes = told(workers.job_dies_once)
+    said = list(queue.run([Item("a", "b", seeds_of(0, 9, 1))], workers=2))
+    printed = capsys.readouterr().out
+    assert [said[0], said[2]] == ["done"] * 2
+    assert said[1].startswith("failed: its process ") and said[1].endswith("in 2 tries") and "SIGKILL" in said[1]
+    assert printed.count("taken up again") == 2, printed
     assert f"seed 0 {TINY.key}: its process " in printed and "(as the system does where memory runs out)" in printed
-    tries = {seed: len(list(notes.glob(f"seed{seed}-*"))) for seed in (0, 1, 2, 9)}
-    assert tries == {0: 2, 1: 1, 2: 1, 9: 3}
+    tries = {seed: len(list(notes.glob(f"seed{seed}-*"))) for seed in (0, 1, 9)}
+    assert tries == {0: 2, 1: 1, 9: 2}
 
 
 def working() -> list[psutil.Process]:
