@@ -253,7 +253,7 @@ def _export(options: argparse.Namespace) -> int:
     from fer_utils.training import weights
 
     synthetic = options.id == "synthetic"
-    record = training.run(export.synthetic_run()) if synthetic else weights.find(options.id)
+    record = training.run(export.synthetic_run()) if synthetic else weights.finished_run(options.id)
     path = export.export(record, options.out, options.kept, half=not options.float32)
     print(f"{path}: {path.stat().st_size:,} bytes, {export.describe(record, options.kept)}")
     return 0

@@ -151,7 +151,7 @@ def _network() -> tuple[keras.Model, Description, str]:
     """The network that ships: with its run's float32 weights where they are here, else those of the file, float16."""
     model, description = engines.rebuilt(engines.shipped().read_bytes())
     try:
-        return export.network(weights.find(description.record)), description, "the run's float32 weights"
+        return export.network(weights.finished_run(description.record)), description, "the run's float32 weights"
     except (FileNotFoundError, ValueError):
         return model, description, "the shipped file's weights, already rounded to float16"
 

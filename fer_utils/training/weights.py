@@ -18,7 +18,7 @@ from fer_utils.records.config import RunConfig
 from fer_utils.training import checkpoint, setup
 
 
-def find(identifier: str, store: Path | None = None) -> Record:
+def finished_run(identifier: str, store: Path | None = None) -> Record:
     """The finished run of that id, with or without weights.
 
     Args:
@@ -92,7 +92,7 @@ def start(model: keras.Model, config: RunConfig, class_names: Sequence[str], sto
         FileNotFoundError: its weights are not on this machine; the message says how to get them.
     """
     identifier, _, kept = config.start_from.partition(":")
-    parent = find(identifier, store)
+    parent = finished_run(identifier, store)
     source = rebuild(parent, kept or None)
     if tuple(class_names) != parent.class_names:
         source = keras.Model(source.input, source.layers[-2].output)

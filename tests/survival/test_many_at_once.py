@@ -214,8 +214,8 @@ HOLDER = """
 import os, pathlib, socket, sys, time
 socket.gethostname = lambda: "another-machine"
 from fer_utils.files import locks
-claims.LEASE_SECONDS = 2.0
-with claims.claim(pathlib.Path(sys.argv[1])):
+locks.LEASE_SECONDS = 2.0
+with locks.claim(pathlib.Path(sys.argv[1])):
     print("held", flush=True)
     time.sleep(600)
 """
