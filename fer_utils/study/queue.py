@@ -91,7 +91,7 @@ def _losses(dataset: str, protocol: str) -> list[RunConfig]:
 
 
 def _stratified(dataset: str) -> list[RunConfig]:
-    """psg2025's five folds: of images, whoever is on them (its table 5.8)."""
+    """psg2025's five stratified folds (its Table 5.8); that persons may stand in several is our reading."""
     (base,) = _configs("psg2025", dataset, "reported", seeds=(0,))
     return [replace(base, split=split) for split in SplitSpec("kfold", n_folds=5).folds()]
 
