@@ -130,7 +130,10 @@ def outstanding(shelf: Shelf) -> pd.DataFrame:
     done, rows = {record.config.key for record in shelf.runs}, []
     for item in queue.items():
         keys = {config.key for config in item.configs}
-        rows.append({"item": item.name, "question": item.question, "runs": len(keys), "missing": len(keys - done)})
+        searched = [bool(shelf.measured(f"{search.name}-*")) for search in item.searches]
+        missing = len(keys - done) + searched.count(False)
+        runs = len(keys) + len(searched)
+        rows.append({"item": item.name, "question": item.question, "runs": runs, "missing": missing})
     return pd.DataFrame(rows).set_index("item")
 
 

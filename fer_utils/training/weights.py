@@ -23,13 +23,13 @@ def finished_run(identifier: str, store: Path | None = None) -> Record:
 
     Args:
         identifier: a run's id.
-        store: looked in first; then the stores of real and of synthetic data.
+        store: looked in first; then the stores of real data, of drawn faces and of pictures of one's own.
 
     Raises:
         ValueError: there is no such run.
     """
     stores = [store] if store else []
-    stores += [store_for("fer2013"), store_for("synthetic")]
+    stores += [store_for(name) for name in ("fer2013", "synthetic", "folders")]
     named = bool(identifier) and Path(identifier).name == identifier  # a record's words lead nowhere else
     for folder in stores if named else ():
         if records.is_done(folder / identifier):
@@ -62,6 +62,14 @@ def path(record: Record, kept: str | None = None) -> Path:
             if records.is_done(folder) and _file(found, kept).is_file():
                 return _file(found, kept)
         raise
+
+
+def are_here(record: Record, kept: str | None = None) -> bool:
+    """Whether the weights of a kept epoch are on this machine."""
+    try:
+        return path(record, kept).is_file()
+    except FileNotFoundError:
+        return False
 
 
 def rebuild(record: Record, kept: str | None = None) -> keras.Model:

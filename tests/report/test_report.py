@@ -120,12 +120,13 @@ def test_what_was_scored_on_training_images_is_said(reports: Path) -> None:
     assert again.note == "n = 5,000, 1 seed, 50 epochs, scored on its training images"
 
 
-def test_a_network_without_imagenets_weights_is_not_xavengers(reports: Path) -> None:
-    for options, expected in (({}, None), ({"weights": "imagenet"}, "n = 40, 1 seed, 50 epochs, bfloat16")):
+def test_a_network_without_imagenets_weights_says_so_and_gives_way_to_one_with_them(reports: Path) -> None:
+    run = "n = 40, 1 seed, 50 epochs, bfloat16"
+    for options, expected in (({}, f"{run}, from random weights (ours)"), ({"weights": "imagenet"}, run)):
         (config,) = protocols.configs("resnet_transfer", "fer2013", "sound", model_options=options)
         finished(reports / "runs", config, [0.6, 0.6, 0.6])
         dot = line(reports, "ResNet50, ImageNet", "fer2013").dots[SOUND]
-        assert (dot and dot.note) == expected
+        assert dot.note == expected
 
 
 def test_own_systems_are_their_recipes_over_seeds(reports: Path) -> None:
@@ -167,10 +168,10 @@ def test_a_source_of_weights_is_named(reports: Path) -> None:
 
 def test_the_queue_loses_what_is_on_record(reports: Path) -> None:
     before = one_page.outstanding(records_index.read(reports))
-    assert (before["runs"] == before["missing"]).all() and before.index[0] == "plain"
-    finished(reports / "runs", *protocols.compact((0,)), [0.7, 0.7, 0.7])
+    assert (before["runs"] == before["missing"]).all() and before.index[0] == "model1-ckplus"
+    finished(reports / "runs", *protocols.configs("psg2025", "ckplus", "reported"), [0.7] * 5)
     after = one_page.outstanding(records_index.read(reports))
-    assert (before["missing"] - after["missing"]).to_dict()["compact"] == 1
+    assert (before["missing"] - after["missing"]).to_dict()["psg-ckplus"] == 1
     assert (before["missing"] - after["missing"]).sum() == 1
 
 
