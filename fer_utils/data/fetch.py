@@ -186,6 +186,9 @@ def _rest(root: Path, read: list[Any]) -> list[str]:
         hidden = len(rest) + len(found.unread) + len(found.others) - len(lines)
         lines = ["Not read, as it belongs to none of these (your own pictures: load('folders', root=FOLDER)):", *lines]
         lines += [f"  and {hidden:,} more"] * bool(hidden)
+    if found.files:
+        named = ", ".join(path.name for path in found.files[:4])
+        lines.append(f"Other files, which are no data: {len(found.files):,} ({named}).")
     passed = "hidden and system files, READMEs, licences, CK+'s landmarks"
     return [*lines, f"Passed over: {found.n_passed:,} ({passed}).", ""]
 

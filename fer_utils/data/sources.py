@@ -47,6 +47,7 @@ class Found:
         labels: label files of CK+.
         empty: folders without a folder or picture in them.
         others: other files that look like data.
+        files: all other files.
         n_passed: how many files and folders were passed over (`naming.passed_over`).
     """
 
@@ -58,6 +59,7 @@ class Found:
     labels: list[folders.Place] = field(default_factory=list)
     empty: list[Path] = field(default_factory=list)
     others: list[Path] = field(default_factory=list)
+    files: list[Path] = field(default_factory=list)
     n_passed: int = 0
 
 
@@ -120,6 +122,7 @@ def _add_file(path: Path, found: Found) -> None:
     if packed.is_archive(path):
         tree, heads = trees.of_archive(path)
         found.tables += [t for name, head in heads.items() if (t := tables.table(path, name, head))]
+        found.unread += [(path / name, path) for name, head in heads.items() if unknown.is_picture(head)]
         _add_tree(tree, found)
     else:
         found.tables += tables.sniff(path)
@@ -128,10 +131,18 @@ def _add_file(path: Path, found: Found) -> None:
 def _add_found_file(path: Path, found: Found) -> None:
     """Unlike a file named outright, one found in a folder may be anything, even unreadable."""
     before = len(found.tables) + len(found.images) + len(found.labels)
+    picture = False
     with contextlib.suppress(ValueError):
         _add_file(path, found)
-    if len(found.tables) + len(found.images) + len(found.labels) == before and path.suffix.lower() in _PACKED:
+        with packed.opened(path) as file:
+            picture = unknown.is_picture(file.read(16))
+    found.unread += [(path, None)] * picture
+    if len(found.tables) + len(found.images) + len(found.labels) > before:
+        return
+    if path.suffix.lower() in _PACKED:
         found.others.append(path)
+    elif not picture:
+        found.files.append(path)
 
 
 def choose(
@@ -211,7 +222,7 @@ def check_kinds(unread: Iterable[Path]) -> None:
     if named := list(map(str, unread)):
         raise ValueError(
             f"A dataset's images are {', '.join(ending[1:] for ending in naming.IMAGES)} files; got {len(named):,} of "
-            f"another kind: {', '.join(named[:4])}. Convert them to PNG or JPEG, or move them away."
+            f"another kind: {', '.join(named[:4])}. Convert them to PNG or JPEG (or name them so), or move them away."
         )
 
 

@@ -108,8 +108,9 @@ def test_the_report_says_what_is_not_read_and_counts_what_is_passed_over(tmp_pat
     layouts.picture(tmp_path / "holiday/1.png", FACES[0])
     layouts.file(tmp_path, "faces.7z", b"7z\xbc\xaf\x27\x1c")
     layouts.file(tmp_path, "a.heic", b"x")
+    layouts.file(tmp_path, "notes.txt", b"x")
     text, _ = fetch.report(tmp_path)
-    assert "Passed over: 3 (" in text
+    assert "Passed over: 3 (" in text and "Other files, which are no data: 1 (notes.txt)" in text
     assert re.search(r"Not read.*holiday: 1 images.*a\.heic: a kind.*faces\.7z: a 7z archive: unpack", text, re.DOTALL)
 
 
@@ -183,3 +184,21 @@ def test_photographs_are_turned_as_their_exif_says(tmp_path: Path) -> None:
         image.save(tmp_path / name / "a.jpg", exif=exif, quality=95)
     left, up = load("folders", tmp_path).images.astype(int)
     assert np.abs(left - np.rot90(up, -1)).max() < 8
+
+
+@pytest.mark.parametrize("packing", ["folder", "zip"])
+def test_images_without_an_ending_are_not_left_out(packing: str, tmp_path: Path) -> None:
+    def make(root: Path) -> Path:
+        layouts.faces(root)
+        return (root / "train/sad/004.png").rename(root / "train/sad/004")
+
+    root = layouts.packed(tmp_path, make, "zip") if packing == "zip" else make(tmp_path).parents[2]
+    for name in ("fer2013", "folders"):
+        with pytest.raises(ValueError, match=r"1 of another kind: .*004\. Convert.*\(or name them so"):
+            load(name, root)
+
+
+def test_a_link_to_nothing_among_own_pictures_is_named(tmp_path: Path) -> None:
+    (layouts.faces(tmp_path) / "train/sad/link.png").symlink_to("nowhere")
+    with pytest.raises(FileNotFoundError, match=r"link\.png must be a file; it is not there\. Put it back"):
+        load("folders", tmp_path)
