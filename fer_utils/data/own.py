@@ -65,8 +65,11 @@ def read(root: str | Path | None, subjects: str = "", sequences: str = "") -> Fa
             message names it.
     """
     own = locate(root, any_depth="/" in subjects)
-    key = folders.identity(own.paths, own.archive, VERSION)
-    arrays = cache.through("folders", str(own), key, lambda: folders.read_images(own.paths, own.archive, OWN))
+    try:
+        key = folders.identity(own.paths, own.archive, VERSION)
+        arrays = cache.through("folders", str(own), key, lambda: folders.read_images(own.paths, own.archive, OWN))
+    except FileNotFoundError as gone:  # which elsewhere says that a dataset is not here, and a record of it will do
+        raise ValueError(str(gone)) from None
     names = tuple(sorted(set(own.classes)))
     return FaceDataset(
         arrays["images"],
