@@ -141,7 +141,7 @@ def load(
     path = shipped() if model is None else Path(model)
     if path.suffix in (".onnx", ".keras", *_REFUSED):
         return _of_path(path, class_names, threads)
-    return _of_network(export.network(run := weights.find(str(model))), export.describe(run), threads)
+    return _of_network(export.network(run := weights.finished_run(str(model))), export.describe(run), threads)
 
 
 def _of_path(path: Path, class_names: Sequence[str], threads: int | None) -> Engine:
