@@ -25,6 +25,7 @@ GUIDE = {
 }
 """For each dataset, what to fetch."""
 
+_ARCHIVES = (".zip", ".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz", ".7z", ".rar")
 _PACKED = (".csv", ".tsv", ".gz", ".xz", ".bz2", ".zip", ".tar", ".tgz", ".7z", ".rar", ".xlsx", ".h5", ".npz", ".pkl")
 
 S = TypeVar("S")
@@ -81,9 +82,10 @@ def find(root: Path) -> Found:
         return found
     _add_file(found.root, found)
     if not (found.tables or found.images or found.labels):
+        came = f"{found.others[0].name} inside it" if found.others else unknown.describe(root)
         raise ValueError(
             f"{root}: a dataset's file is a CSV with a header such as emotion,pixels,Usage (also packed), or an "
-            f"archive with a dataset inside; got {unknown.describe(root)}. Name such a file, or a folder of class "
+            f"archive with a dataset directly inside; got {came}. Name such a file, or a folder of class "
             "folders."
         )
     return found
@@ -123,6 +125,7 @@ def _add_file(path: Path, found: Found) -> None:
         tree, heads = trees.of_archive(path)
         found.tables += [t for name, head in heads.items() if (t := tables.table(path, name, head))]
         found.unread += [(path / name, path) for name, head in heads.items() if unknown.is_picture(head)]
+        found.others += [path / name for name in heads if name.lower().endswith(_ARCHIVES)]
         _add_tree(tree, found)
     else:
         found.tables += tables.sniff(path)
@@ -246,6 +249,8 @@ def missing(dataset: str, found: Found) -> MissingDataError:
 
 def described(path: Path) -> str:
     """What a file that is no dataset seems to be (`unknown.describe`), damaged ones included."""
+    if not path.exists():
+        return "an archive inside an archive: unpack the outer one"
     try:
         return unknown.describe(path)
     except ValueError:

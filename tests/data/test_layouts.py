@@ -203,3 +203,47 @@ def test_a_link_to_nothing_among_own_pictures_is_named(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=r"link\.png must be a file; it is not there\. Put it back") as refused:
         load("folders", tmp_path)
     assert not isinstance(refused.value, FileNotFoundError)
+
+
+def test_vertical_bars_separate_too_and_other_marks_are_named(tmp_path: Path) -> None:
+    assert len(load("fer2013", layouts.table(tmp_path / "a.csv", separator="|"))) == N
+    with pytest.raises(ValueError, match=r"begins with b'emotion~pixels~Usage'"):
+        load("fer2013", layouts.table(tmp_path / "b.csv", separator="~"))
+
+
+def test_pictures_of_ones_own_named_as_a_dataset_are_told_how_to_be_read(tmp_path: Path) -> None:
+    text, code = fetch.report(layouts.faces(tmp_path, ()))
+    assert code == 1 and "all, angry: 3 where 4,953 were published" in text and "data FOLDER --own" in text
+
+
+def test_a_copy_inside_the_dataset_is_a_copy(tmp_path: Path) -> None:
+    layouts.faces(tmp_path / "images", ("train", "train", "validation"))
+    layouts.faces(tmp_path / "images/images", ("train", "train", "validation"))
+    assert len(load("fer2013", tmp_path)) == N
+    layouts.ck(tmp_path / "CK+48")
+    layouts.ck(tmp_path / "CK+48/CK+48")
+    assert len(load("ckplus", tmp_path)) == N
+    (tmp_path / "images/images/train/sad/004.png").unlink()
+    layouts.picture(tmp_path / "images/images/train/sad/005.png", FACES[0])
+    with pytest.raises(ValueError, match="Copies of fer2013 under one folder must hold the same"):
+        load("fer2013", tmp_path)
+
+
+def test_an_archive_inside_an_archive_is_named(tmp_path: Path) -> None:
+    def make(root: Path) -> None:
+        root.mkdir(parents=True)
+        layouts.packed(root, layouts.faces, "tar.gz")
+
+    path = layouts.packed(tmp_path, make, "zip")
+    with pytest.raises(ValueError, match=r"directly inside; got data\.tar\.gz inside it"):
+        load("fer2013", path)
+    text, _ = fetch.report(tmp_path)
+    assert "data.tar.gz: an archive inside an archive: unpack the outer one" in text
+
+
+def test_deeper_images_of_a_class_are_not_left_out(tmp_path: Path) -> None:
+    layouts.picture(layouts.faces(tmp_path) / "train/sad/more/1.png", FACES[0])
+    with pytest.raises(ValueError, match=r"1 elsewhere: .*sad/more"):
+        load("fer2013", tmp_path)
+    with pytest.raises(ValueError, match="Class folders lie side by side"):
+        load("folders", tmp_path)
