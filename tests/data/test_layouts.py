@@ -216,6 +216,23 @@ def test_pictures_of_ones_own_named_as_a_dataset_are_told_how_to_be_read(tmp_pat
     assert code == 1 and "all, angry: 3 where 4,953 were published" in text and "data FOLDER --own" in text
 
 
+@pytest.mark.parametrize("packing", ["folder", "zip"])
+def test_images_and_folders_named_like_texts_are_not_passed_over(packing: str, tmp_path: Path) -> None:
+    def make(root: Path) -> Path:
+        layouts.faces(root)
+        (root / "train/sad/004.png").rename(root / "train/sad/license plate.png")
+        layouts.file(root / "train/sad", "LICENSE-old.txt", b"x")
+        layouts.file(root / "train/sad", "Terms and conditions.pdf", b"x")
+        return root
+
+    root = layouts.packed(tmp_path, make, "zip") if packing == "zip" else make(tmp_path)
+    assert len(load("fer2013", root)) == len(load("folders", root)) == N
+    if packing == "folder":
+        layouts.picture(tmp_path / "terms/1.png", FACES[0])
+        with pytest.raises(ValueError, match=r"1 elsewhere: .*terms"):
+            load("fer2013", tmp_path)
+
+
 def test_a_copy_inside_the_dataset_is_a_copy(tmp_path: Path) -> None:
     layouts.faces(tmp_path / "images", ("train", "train", "validation"))
     layouts.faces(tmp_path / "images/images", ("train", "train", "validation"))
