@@ -55,13 +55,12 @@ AFTERWARDS = (due, take)
 
 
 def _all(record: Record, **options: Any) -> list[Measurement | None]:
-    """Every measurement of a run, None where it is missing; none for runs that only price a shortcut."""
+    """Every measurement of a run, None where it is missing; none without weights, or of runs that price a shortcut."""
     config = record.config
-    if not config.score_test or config.protocol not in ("reported", "sound"):
+    answers = config.score_test and config.protocol in ("reported", "sound")
+    if not answers or not weights.are_here(record):
         return []
     found = [_calibrated(record, options.get("compute_missing", True))]
-    if not weights.are_here(record):
-        return found
     part = "validation" if record.run["split"].get("validation") else "test"
     if config.seed == 0:
         look = partial(_maps, layers=LAYERS.get(config.model))
@@ -93,7 +92,7 @@ def _mirrored(record: Record, root: str | Path | None = None, compute_missing: b
 
 
 def _calibrated(record: Record, compute_missing: bool) -> Measurement | None:
-    """Test probabilities as they are and under the temperature fitted on validation; needs no weights."""
+    """Test probabilities as they are and under the temperature fitted on validation."""
     name, store = f"calibration-{record.id}", record.path.parent.parent / "measurements"
     if found := records.measured(name, store):
         return found

@@ -2,6 +2,9 @@
 
 It runs on any machine. Where the time at hand is limited, what is under way is stopped, and goes on from its checkpoint
 at the next call. A process that dies is named and its run is taken up again. Notebooks load what is finished.
+
+The last digits of a training depend on how many processor cores compute it, because sums are then taken in another
+order: a run that goes on is equal to the undisturbed one to the bit on as many cores as it was begun with.
 """
 
 from __future__ import annotations
@@ -10,6 +13,7 @@ import os
 import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -182,10 +186,17 @@ def jobs(found: Sequence[Item], root: Path | None = None, then: Sequence[Afterwa
     for item in found:
         for config in {config.key: config for config in item.configs}.values():
             record = _on_record(config)
-            if not record or any(due(record) for due, _ in then):
+            if not record or any(_due(due, record) for due, _ in then):
                 made.append(Job(record.config if record else config, None, tuple(then), root))
         made += [Job(search=search, root=root) for search in missing_searches(item)]
     return {job.name: job for job in made}
+
+
+def _due(due: Callable[[Record], bool], record: Record) -> bool:
+    """Nothing is due of a record that cannot be read; `python -m fer_utils runs` says what is wrong with it."""
+    with suppress(OSError, ValueError):
+        return due(record)
+    return False
 
 
 def run(

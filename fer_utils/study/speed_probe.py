@@ -154,18 +154,22 @@ def run(found: Sequence[queue.Item], steps: int = STEPS, workers: int = 1) -> di
 
 
 def _measured(wanted: Mapping[str, tuple[RunConfig, int | None]], steps: int, workers: int) -> dict[str, float]:
-    known, prefix = speeds(workers=workers), _record_name(backend.device(), workers)
+    known, prefix, busy = speeds(workers=workers), _record_name(backend.device(), workers), load()
     about = {"device": backend.device(), "backend": keras.backend.backend(), "workers": workers, "steps": steps}
+    new = [key for key in wanted if key not in known]
+    if new and busy > 1:
+        print(f"Other work is going on here (load average {busy:.1f}): networks are slower than they would be alone. "
+              "Speeds are kept; remove reports/measurements/probe-* to measure them again.", flush=True)  # fmt: skip
     pool = executors.process_pool(workers, shares(workers))
     try:
-        for key in [key for key in wanted if key not in known]:
+        for key in new:
             try:
                 rate = _together(pool, workers, *wanted[key], steps)
             except executors.WorkerDiedError as died:
                 print(f"{key}: not measured: {died}", flush=True)
                 continue
             digest = hashlib.blake2b(key.encode(), digest_size=5).hexdigest()
-            values = {**about, "key": key, "fed": rate}
+            values = {**about, "key": key, "fed": rate, "load average": busy}
             records.measure(f"{prefix}-{digest}", reports_root() / "measurements", lambda v=values: (v, {}))
             known[key] = rate
             print(f"{key}: {rate:.0f} images/s" + (f" with {workers} processes" if workers > 1 else ""), flush=True)
@@ -180,6 +184,11 @@ def _together(
     with tempfile.TemporaryDirectory(prefix="fer-probe-") as folder:
         asked = [pool.submit(fed, config, size, steps, Path(folder), workers) for _ in range(workers)]
         return sum(future.result() for future in asked)
+
+
+def load() -> float:
+    """How many processes want to run on this machine, a mean over the last minute; NaN where it does not say."""
+    return os.getloadavg()[0] if hasattr(os, "getloadavg") else float("nan")
 
 
 def shares(workers: int) -> list[list[int]] | None:
@@ -230,8 +239,7 @@ def main() -> None:
     parser.add_argument("--networks", nargs="+", default=["iitk2023_model1", "iitk2023_model2", "cutm2024"])
     parser.add_argument("--steps", type=int, default=40, help="of each timing (default: 40)")
     options = parser.parse_args()
-    load = os.getloadavg()[0] if hasattr(os, "getloadavg") else float("nan")
-    where = f"{backend.device()}; load average before the start {load:.1f}"
+    where = f"{backend.device()}; load average before the start {load():.1f}"
     print(where, flush=True)
     rows = {}
     for name in options.networks:

@@ -7,16 +7,19 @@ import json
 import os
 import time
 from collections.abc import Callable
+from concurrent.futures import Future
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import psutil
 import pytest
 import workers
 from made_records import written
 
 from fer_utils import records
+from fer_utils.__main__ import main
 from fer_utils.analysis.prices import experiments
 from fer_utils.data.splits import SplitSpec
 from fer_utils.files.paths import store_for
@@ -295,6 +298,10 @@ def test_real_runs_are_trained_measured_and_loaded_the_next_time(reports: Path) 
     assert len(records.find_all(store_for("synthetic"))) == 2
     assert queue.missing(items[0]) == [wrong], "what is on record is not trained again"
     assert [job.config for job in queue.jobs(items, then=then).values()] == [wrong, replace(TINY, seed=1)]
+    damaged = records.find(replace(TINY, seed=1), store_for("synthetic"))
+    (damaged.path / "run.json").write_text("{")
+    readable = [(lambda record: bool(record.config), workers.take)]
+    assert [job.config for job in queue.jobs(items, then=readable).values()] == [TINY, wrong]
 
 
 @pytest.mark.skipif(not hasattr(os, "sched_getaffinity"), reason="processes keep to cores on Linux alone")
@@ -305,3 +312,68 @@ def test_processes_keep_to_their_cores() -> None:
     with executors.process_pool(2, [here[:1], here[-1:]]) as pool:
         found = [pool.submit(workers.cores) for _ in range(2)]
         assert sorted(future.result() for future in found) == sorted([here[:1], here[-1:]])
+
+
+# --- the order in which jobs are handed over -------------------------------------------------------------------------
+
+
+def handed_over(failing: dict[str, int], keys: str, **options: Any) -> tuple[str, list[tuple[str, int, bool]]]:
+    """Which jobs were handed over, and what was told of them, where some fail so often."""
+    order: list[str] = []
+
+    def submit(key: str, attempt: int) -> Future[str]:
+        order.append(key)
+        future: Future[str] = Future()
+        if attempt <= failing.get(key, 0):
+            future.set_exception(OSError("no"))
+        else:
+            future.set_result(key)
+        return future
+
+    told = [(e.key, e.attempt, e.again) for e in executors.carried_out(submit, keys, **options)]
+    return "".join(order), told
+
+
+def test_what_fails_is_the_last_where_all_are_handed_over_and_the_next_where_few_are() -> None:
+    assert handed_over({"a": 1}, "abc")[0] == "abca"
+    assert handed_over({"a": 1}, "abc", at_once=1)[0] == "aabc"
+    assert handed_over({"a": 9}, "ab", at_once=1, tries=3) == (
+        "aaab", [("a", 1, True), ("a", 2, True), ("a", 3, False), ("b", 1, False)]
+    )  # fmt: skip
+
+
+def test_jobs_that_may_not_begin_wait_for_others_and_are_left_in_the_end() -> None:
+    done: list[str] = []
+    allowed = {"b": lambda: "c" in done, "x": lambda: False}
+
+    def submit(key: str, attempt: int) -> Future[str]:
+        done.append(key)
+        (future := Future()).set_result(key)
+        return future
+
+    ready = {"ready": lambda key: allowed.get(key, lambda: True)()}
+    assert [ended.key for ended in executors.carried_out(submit, "xbac", at_once=1, **ready)] == ["a", "c", "b"]
+    assert list(executors.carried_out(submit, "x", **ready)) == []
+
+
+def test_the_command_takes_as_many_processes_as_pay(
+    reports: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    asked: list[Any] = []
+    monkeypatch.setattr(speed_probe, "run", lambda found, steps: asked.append([item.name for item in found]))
+    monkeypatch.setattr(speed_probe, "speeds", lambda: {})
+    monkeypatch.setattr(speed_probe, "paying", lambda found, steps: 3)
+    monkeypatch.setattr(speed_probe, "shares", lambda workers: [[0]] * workers)
+
+    def run(found: list[Item], *arguments: Any, **options: Any) -> pd.Series:
+        asked.append((arguments, options["cores"], {c.precision for item in found for c in item.configs}))
+        return pd.Series({"a": "done", "b": "failed: no"})
+
+    monkeypatch.setattr(queue, "run", run)
+    items = ["queue", "--items", "model2-fer2013", "resnet-fer2013"]
+    assert main(items) == 0 and asked == [], "nothing is measured or trained unasked"
+    assert "not measured" in capsys.readouterr().out
+    assert main([*items, "--run", "--minutes", "5", "--float32"]) == 1, "something failed"
+    assert asked == [["model2-fer2013", "resnet-fer2013"], ((3, 5.0, None), [[0]] * 3, {"float32"})]
+    assert main([*items, "--run", "--workers", "1"]) == 1
+    assert asked[-1] == ((1, None, None), [[0]], {"mixed_bfloat16"})
