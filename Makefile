@@ -86,6 +86,7 @@ lint: $(READY)  ## check the code, the notebooks, and that imports run one way t
 
 bench: $(READY)  ## time the live demo on two cores, two workers against one, and everything up to 16 x FER2013 (15 minutes)
 	$(PY) -m fer_utils.live.bench
+	$(PY) -m fer_utils.live.costs
 	$(PY) -m fer_utils.study.speed_probe
 	$(PY) -m fer_utils.report.benchmarks --figure $(REPORTS)/quick/growth.png
 

@@ -141,13 +141,10 @@ def _add_export(commands: argparse._SubParsersAction) -> None:
 
 
 def _data(options: argparse.Namespace) -> int:
-    from fer_utils.data import data_root, fetch, load
+    from fer_utils.data import data_root, fetch
 
     if options.own:
-        from fer_utils.study import own_pictures
-
-        print("\n".join(own_pictures.described(load("folders", options.root, **commands_own.patterns(options)))))
-        return 0
+        return commands_own.audit(options)
     root = data_root(options.root)
     if options.fetch:
         print(fetch.fetch(options.fetch, root))

@@ -21,6 +21,16 @@ def patterns(options: argparse.Namespace) -> dict[str, str]:
     return {name: pattern for name, pattern in given.items() if pattern}
 
 
+def audit(options: argparse.Namespace) -> int:
+    """`data FOLDER --own`: what is read of it, and what the audit finds."""
+    from fer_utils.data import load, own
+    from fer_utils.study import own_pictures
+
+    dataset = load("folders", options.root, **patterns(options))
+    print("\n".join([*own_pictures.described(dataset), *own.beside(options.root, options.subjects)]))
+    return 0
+
+
 def add_crop(commands: argparse._SubParsersAction) -> None:
     """`crop IN OUT`."""
     parser = commands.add_parser("crop", help="find and crop the face of each picture of a folder, as a dataset")
@@ -52,7 +62,7 @@ def _crop(options: argparse.Namespace) -> int:
 
 
 def _train(options: argparse.Namespace) -> int:
-    from fer_utils.data import load, splits
+    from fer_utils.data import load, own, splits
     from fer_utils.live import export
     from fer_utils.study import own_pictures
     from fer_utils.training import run
@@ -64,7 +74,8 @@ def _train(options: argparse.Namespace) -> int:
         start_from=options.start_from,
     )  # fmt: skip
     split = splits.make(dataset, config.split)
-    print("\n".join([*own_pictures.described(dataset), *own_pictures.leaking(dataset, split)]), flush=True)
+    lines = [*own_pictures.described(dataset), *own.beside(options.folder, options.subjects)]
+    print("\n".join([*lines, *own_pictures.leaking(dataset, split)]), flush=True)
     record = run(config, dataset=dataset)
     out = options.out or reports_root() / "own" / f"{options.folder.resolve().name}.onnx"
     path = export.export(record, out)

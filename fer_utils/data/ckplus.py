@@ -46,7 +46,7 @@ def locate(root: Path) -> tuple[FaceDataset, Source]:
     extended = [table for table in found.tables if table.kind == "faces" and table.has_contempt()]
     layouts = folders.layouts(filter(is_ckplus, found.folders), found.root)
     chosen = sources.choose(
-        "ckplus", [layouts, ckplus_original.originals(found), extended], lambda source: _checked(source, found)
+        "ckplus", [layouts, ckplus_original.originals(found), extended], lambda source: _checked(source, layouts, found)
     )
     if chosen is None:
         ckplus_original.check_has_labels(found)
@@ -76,12 +76,13 @@ def is_frame(name: str) -> bool:
     return ckplus_original.FRAME.match(name) is not None
 
 
-def _checked(source: Source, found: sources.Found) -> FaceDataset:
+def _checked(source: Source, layouts: list[folders.Layout], found: sources.Found) -> FaceDataset:
+    """Read a source below whose folder nothing else lies but other datasets, and copies that it is compared with."""
     if isinstance(source, folders.Layout):
-        ours = {place.path / name for place in found.folders if is_ckplus(place) for name in place.files}
-        others = {place.path / name for place in found.folders for name in place.files} - ours
+        others = {place.path / name for place in found.folders if not is_ckplus(place) for name in place.files}
         others |= {folder.path for folder in found.images if ckplus_original.is_sequence(folder.path)}
-        sources.check_nothing_left_out(found, source, others)
+        copies = (copy.read for copy in layouts if copy is not source)
+        sources.check_nothing_left_out(found, source, others.union(*copies))
     return read_source(source)
 
 

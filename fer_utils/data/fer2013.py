@@ -81,7 +81,7 @@ def locate(root: Path) -> tuple[FaceDataset, Source]:
         divided,
         [table for table in single if "usage" not in table.columns],
     ]
-    chosen = sources.choose("fer2013", ranked, lambda source: _checked(source, found))
+    chosen = sources.choose("fer2013", ranked, lambda source: _checked(source, layouts, found))
     if chosen is None:
         raise _nothing(found)
     return chosen
@@ -97,11 +97,13 @@ def names_tell(layout: folders.Layout) -> bool:
     return all(_NAME.match(part.first) for part in layout.parts)
 
 
-def _checked(source: Source, found: sources.Found) -> FaceDataset:
+def _checked(source: Source, layouts: list[folders.Layout], found: sources.Found) -> FaceDataset:
+    """Read a source below whose folder nothing else lies but other datasets, and copies that it is compared with."""
     if isinstance(source, folders.Layout):
+        copies = [other for other in layouts if other is not source and names_tell(other) == names_tell(source)]
         others = {place.path / name for place in found.folders if ckplus.is_ckplus(place) for name in place.files}
         others |= {folder.path for folder in found.images if ckplus.is_frame(folder.images[0])}
-        sources.check_nothing_left_out(found, source, others)
+        sources.check_nothing_left_out(found, source, others.union(*(copy.read for copy in copies)))
     return read_source(source)
 
 

@@ -21,7 +21,7 @@ _ALL = tuple(map(sum, zip(*fer2013.PUBLISHED.values(), strict=True)))
 _TEST = tuple(map(sum, zip(fer2013.PUBLISHED["PublicTest"], fer2013.PUBLISHED["PrivateTest"], strict=True)))
 
 PUBLISHED: dict[str, dict[str, tuple[int, ...] | int]] = {
-    "fer2013": {**fer2013.PUBLISHED, "train": fer2013.PUBLISHED["Training"], "test": _TEST},
+    "fer2013": {**fer2013.PUBLISHED, "train": fer2013.PUBLISHED["Training"], "test": _TEST, "all": _ALL},
     "fer2013, images/train and images/validation": {"train": 28_821, "validation": 7_066},
     "fer2013, divided in a way of its own": {"all": _ALL},
     "ferplus": {"Training": 25_060, "PublicTest": 3_199, "PrivateTest": 3_153},
@@ -148,11 +148,14 @@ def _found(name: str, dataset: FaceDataset, source: Any) -> tuple[list[str], boo
     lines += [f"  {'':12}" + "".join(f"{c:>10}" for c in dataset.class_names) + f"{'all':>10}"]
     counts = {part: images.class_counts() for part, images in parts.items()}
     lines += [f"  {part:12}" + "".join(f"{c:10,}" for c in [*n, n.sum()]) for part, n in counts.items()]
-    compared = {"all": dataset.class_counts()} if "all" in published else counts
+    compared = {"all": dataset.class_counts()} if list(published) == ["all"] else counts
     differences = [
         line for part, n in compared.items() for line in _differences(part, n, published.get(part), dataset.class_names)
     ]
-    return [*lines, *(differences or ["  Counts as published."]), *_absent(name, set(parts))], bool(differences)
+    verdict = differences or ["  Counts as published."]
+    if differences and dataset.usage is None and name == "fer2013":
+        verdict.append("  Are these pictures of your own? `python -m fer_utils data FOLDER --own` reads them as such.")
+    return [*lines, *verdict, *_absent(name, set(parts))], bool(differences)
 
 
 def _layout(name: str, dataset: FaceDataset, source: Any) -> str:
@@ -186,6 +189,9 @@ def _rest(root: Path, read: list[Any]) -> list[str]:
         hidden = len(rest) + len(found.unread) + len(found.others) - len(lines)
         lines = ["Not read, as it belongs to none of these (your own pictures: load('folders', root=FOLDER)):", *lines]
         lines += [f"  and {hidden:,} more"] * bool(hidden)
+    if found.files:
+        named = ", ".join(path.name for path in found.files[:4])
+        lines.append(f"Other files, which are no data: {len(found.files):,} ({named}).")
     passed = "hidden and system files, READMEs, licences, CK+'s landmarks"
     return [*lines, f"Passed over: {found.n_passed:,} ({passed}).", ""]
 

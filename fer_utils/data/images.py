@@ -13,6 +13,7 @@ import cv2
 import numpy as np
 from PIL import Image, ImageOps
 
+from fer_utils.data import unknown
 from fer_utils.data.dataset import SIZE
 from fer_utils.files.reading import content, regular
 
@@ -106,7 +107,7 @@ def face_of(data: bytes, where: Path, rules: Rules) -> Decoded:
     size = (_png_size(data) if data[:1] == b"\x89" else _jpeg_size(data)) if simple else _other_size(data)
     if size is None:
         kinds = "PNG, JPEG, BMP, WebP, TIFF, PPM or GIF"
-        raise _error(where, f"An image is a whole {kinds} file", "a truncated or damaged file, or no image", rules)
+        raise _error(where, f"An image is a whole {kinds} file", unknown.in_place_of_an_image(data[:64]), rules)
     _check_size(size, where, rules)
     image = _pixels(data) if simple else _other_pixels(data)
     if image is None or image.dtype != np.uint8 or sorted(image.shape[:2]) != sorted(size):

@@ -35,7 +35,10 @@ OTHER_PICTURES = (
 
 _HIDDEN = ("__macosx", "__pycache__", "thumbs.db", "desktop.ini")
 _COMPANIONS = re.compile(r"s\d{3}_\d{3}_\d{8}_(landmarks|facs)\.txt", re.IGNORECASE)  # CK+'s, one for each frame
-_TEXTS = re.compile(r"(readme|licen[cs]e|copying|citation|changelog|terms)([ ._-].*)?", re.IGNORECASE)
+_TEXTS = re.compile(
+    r"(readme|licen[cs]e|copying|citation|changelog|terms)([ _-][^.]*)?(\.(txt|md|rst|html?|pdf|cff|bib|docx?))?",
+    re.IGNORECASE,
+)
 
 
 def expression(name: str) -> str | None:
@@ -75,14 +78,17 @@ def usages(parts: Sequence[str]) -> dict[str, str]:
 
 
 def passed_over(name: str) -> bool:
-    """Whether a file or folder is passed over wherever it lies.
+    """Whether a file is passed over wherever it lies.
 
-    That is what is hidden (checkpoints of notebooks among it), a system's own, a README, a licence or such a text, and
-    CK+'s files of landmarks and action units.
+    That is what is hidden, a system's own, a README, a licence or such a text, and CK+'s files of landmarks and action
+    units.
     """
-    if name.startswith(".") or name.lower() in _HIDDEN:
-        return True
-    return bool(_TEXTS.fullmatch(name) or _COMPANIONS.fullmatch(name))
+    return folder_passed_over(name) or bool(_TEXTS.fullmatch(name) or _COMPANIONS.fullmatch(name))
+
+
+def folder_passed_over(name: str) -> bool:
+    """Whether a folder is passed over wherever it lies: hidden (checkpoints of notebooks too) or a system's own."""
+    return name.startswith(".") or name.lower() in _HIDDEN
 
 
 def is_label_file(name: str) -> bool:

@@ -12,6 +12,8 @@ from fer_utils.data import cache, folders, naming, sources, trees
 from fer_utils.data.dataset import FaceDataset
 from fer_utils.data.images import OWN
 
+MOST_CLASSES = 100
+
 VERSION = "folders-1"
 """Raised whenever the reader below returns something else for the same files."""
 
@@ -24,6 +26,8 @@ class Own:
         path: its root.
         archive: the archive that it is, or None on the disk.
         paths, classes, parts: each n: file, name of its class, name of its part (train, validation, test) or empty.
+        others: files below it that are no pictures, and are not read.
+        n_passed: how many files and folders were passed over (`naming.passed_over`).
     """
 
     path: Path
@@ -31,6 +35,8 @@ class Own:
     paths: tuple[str, ...]
     classes: tuple[str, ...]
     parts: tuple[str, ...]
+    others: tuple[Path, ...]
+    n_passed: int
 
     def __str__(self) -> str:
         return str(self.path)
@@ -59,8 +65,11 @@ def read(root: str | Path | None, subjects: str = "", sequences: str = "") -> Fa
             message names it.
     """
     own = locate(root, any_depth="/" in subjects)
-    key = folders.identity(own.paths, own.archive, VERSION)
-    arrays = cache.through("folders", str(own), key, lambda: folders.read_images(own.paths, own.archive, OWN))
+    try:
+        key = folders.identity(own.paths, own.archive, VERSION)
+        arrays = cache.through("folders", str(own), key, lambda: folders.read_images(own.paths, own.archive, OWN))
+    except FileNotFoundError as gone:  # which elsewhere says that a dataset is not here, and a record of it will do
+        raise ValueError(str(gone)) from None
     names = tuple(sorted(set(own.classes)))
     return FaceDataset(
         arrays["images"],
@@ -124,7 +133,8 @@ def _sorted(found: sources.Found, archive: Path | None, any_depth: bool) -> Own:
     ordered = _by_part(rows)
     items = [(part, name, str(tree.path / image)) for part, name, tree in ordered for image in sorted(tree.images)]
     parts, classes, paths = zip(*items, strict=True)
-    return Own(found.root, archive, paths, classes, parts)
+    others = (*found.others, *found.files, *(table.path for table in found.tables))
+    return Own(found.root, archive, paths, classes, parts, others, found.n_passed)
 
 
 def _by_part(rows: list[tuple[str, str, trees.Tree]]) -> list[tuple[str, str, trees.Tree]]:
@@ -152,11 +162,20 @@ def _check(own: Own, found: sources.Found) -> None:
             f"{own.path}: every class has a folder in the training part, spelt alike; it has {sorted(trained)}, and "
             f"{rest} elsewhere. Rename or move folders."
         )
-    if len(trained) < 2:
+    if not 2 <= len(trained) <= MOST_CLASSES:
         raise ValueError(
-            f"{own.path}: there are at least two classes, each in a folder of its own; got {sorted(trained)}. Name "
-            "the folder above the class folders."
+            f"{own.path}: there are at least two classes and at most {MOST_CLASSES}, each in a folder of its own; got "
+            f"{len(trained)}: {sorted(trained)[:9]}. Name the folder above the class folders."
         )
+    if odd := [name for name in sorted(trained) if not name.isprintable()]:
+        raise ValueError(f"{own.path}: names of classes can be printed; got {odd[0]!a}. Rename that folder.")
+
+
+def beside(root: str | Path, subjects: str = "") -> list[str]:
+    """How many files of a tree are no pictures or were passed over, in lines; arguments as of `read`."""
+    own = locate(root, any_depth="/" in subjects)
+    named = f" ({', '.join(path.name for path in own.others[:4])})" if own.others else ""
+    return [f"  not read: {len(own.others):,} other files{named}; passed over: {own.n_passed:,} hidden or system files"]
 
 
 def _told(own: Own, what: str, pattern: str) -> np.ndarray | None:

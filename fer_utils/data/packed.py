@@ -92,8 +92,9 @@ def members(path: Path, longest: int) -> list[Member]:
         for number, (name, size, file) in enumerate(_entries(stack, path)):
             total += size
             _check_entry(number, name, total, name in found)
-            head = b""
-            if not name.lower().endswith(naming.IMAGES) and not any(map(naming.passed_over, name.split("/"))):
+            head, (*above, last) = b"", name.split("/")
+            passed = naming.passed_over(last) or any(map(naming.folder_passed_over, above))
+            if not passed and not name.lower().endswith(naming.IMAGES):
                 looked_into += 1
                 if looked_into > MOST_MEMBERS:
                     raise ValueError(f"more than {MOST_MEMBERS:,} files that are no images")

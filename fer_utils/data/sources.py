@@ -25,6 +25,7 @@ GUIDE = {
 }
 """For each dataset, what to fetch."""
 
+_ARCHIVES = (".zip", ".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz", ".7z", ".rar")
 _PACKED = (".csv", ".tsv", ".gz", ".xz", ".bz2", ".zip", ".tar", ".tgz", ".7z", ".rar", ".xlsx", ".h5", ".npz", ".pkl")
 
 S = TypeVar("S")
@@ -47,6 +48,7 @@ class Found:
         labels: label files of CK+.
         empty: folders without a folder or picture in them.
         others: other files that look like data.
+        files: all other files.
         n_passed: how many files and folders were passed over (`naming.passed_over`).
     """
 
@@ -58,6 +60,7 @@ class Found:
     labels: list[folders.Place] = field(default_factory=list)
     empty: list[Path] = field(default_factory=list)
     others: list[Path] = field(default_factory=list)
+    files: list[Path] = field(default_factory=list)
     n_passed: int = 0
 
 
@@ -79,9 +82,10 @@ def find(root: Path) -> Found:
         return found
     _add_file(found.root, found)
     if not (found.tables or found.images or found.labels):
+        came = f"{found.others[0].name} inside it" if found.others else unknown.describe(root)
         raise ValueError(
             f"{root}: a dataset's file is a CSV with a header such as emotion,pixels,Usage (also packed), or an "
-            f"archive with a dataset inside; got {unknown.describe(root)}. Name such a file, or a folder of class "
+            f"archive with a dataset directly inside; got {came}. Name such a file, or a folder of class "
             "folders."
         )
     return found
@@ -120,6 +124,8 @@ def _add_file(path: Path, found: Found) -> None:
     if packed.is_archive(path):
         tree, heads = trees.of_archive(path)
         found.tables += [t for name, head in heads.items() if (t := tables.table(path, name, head))]
+        found.unread += [(path / name, path) for name, head in heads.items() if unknown.is_picture(head)]
+        found.others += [path / name for name in heads if name.lower().endswith(_ARCHIVES)]
         _add_tree(tree, found)
     else:
         found.tables += tables.sniff(path)
@@ -128,10 +134,18 @@ def _add_file(path: Path, found: Found) -> None:
 def _add_found_file(path: Path, found: Found) -> None:
     """Unlike a file named outright, one found in a folder may be anything, even unreadable."""
     before = len(found.tables) + len(found.images) + len(found.labels)
+    picture = False
     with contextlib.suppress(ValueError):
         _add_file(path, found)
-    if len(found.tables) + len(found.images) + len(found.labels) == before and path.suffix.lower() in _PACKED:
+        with packed.opened(path) as file:
+            picture = unknown.is_picture(file.read(16))
+    found.unread += [(path, None)] * picture
+    if len(found.tables) + len(found.images) + len(found.labels) > before:
+        return
+    if path.suffix.lower() in _PACKED:
         found.others.append(path)
+    elif not picture:
+        found.files.append(path)
 
 
 def choose(
@@ -211,7 +225,7 @@ def check_kinds(unread: Iterable[Path]) -> None:
     if named := list(map(str, unread)):
         raise ValueError(
             f"A dataset's images are {', '.join(ending[1:] for ending in naming.IMAGES)} files; got {len(named):,} of "
-            f"another kind: {', '.join(named[:4])}. Convert them to PNG or JPEG, or move them away."
+            f"another kind: {', '.join(named[:4])}. Convert them to PNG or JPEG (or name them so), or move them away."
         )
 
 
@@ -235,6 +249,8 @@ def missing(dataset: str, found: Found) -> MissingDataError:
 
 def described(path: Path) -> str:
     """What a file that is no dataset seems to be (`unknown.describe`), damaged ones included."""
+    if not path.exists():
+        return "an archive inside an archive: unpack the outer one"
     try:
         return unknown.describe(path)
     except ValueError:

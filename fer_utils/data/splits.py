@@ -152,7 +152,8 @@ def _by_usage(dataset: _Facts) -> tuple[np.ndarray, ...]:
         raise ValueError(
             f"The usage split needs images marked {', '.join(USAGES)}; {dataset.name!r} has "
             f"{', '.join(sorted(found)) or 'no usage'}. Read FER2013 from a layout that tells the Usage "
-            "(fer2013.csv, icml_face_data.csv, or folders whose file names start with it), or use a random split."
+            "(fer2013.csv, icml_face_data.csv, or folders whose file names start with it), or split by parts or at "
+            "random."
         )
     return tuple(np.flatnonzero(dataset.usage == usage) for usage in USAGES)
 

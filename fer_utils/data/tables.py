@@ -144,7 +144,7 @@ def sniff(path: Path) -> list[Table]:
 def table(path: Path, member: str | None, header: bytes) -> Table | None:
     """The table that begins with a header, or None if that is no header of such a table."""
     text = header.decode("utf-8-sig", errors="replace")
-    separator = max(",;\t", key=text.count)
+    separator = max(",;\t|", key=text.count)
     columns = [name.strip(' "\r\n\t').lower() for name in text.split(separator)]
     for name, others in _SYNONYMS.items():
         if name not in columns and (same := [other for other in others if other in columns]):

@@ -90,9 +90,11 @@ class _Walker:
         if here in above:  # a link back
             return tree
         for entry in entries:
-            if entry.is_dir() and not naming.passed_over(entry.name):
+            if entry.is_dir() and naming.folder_passed_over(entry.name):
+                tree.passed += 1
+            elif entry.is_dir():
                 tree.folders[entry.name] = self.look(Path(entry.path), (*above, here))
-            elif entry.is_file() or entry.is_dir() or entry.name.lower().endswith(naming.IMAGES):
+            elif entry.is_file() or entry.name.lower().endswith(naming.IMAGES):
                 tree.add(entry.name)
         return tree
 
@@ -121,7 +123,7 @@ def of_archive(path: Path) -> tuple[Tree, dict[str, bytes]]:
         if len(above) > DEPTH:
             raise ValueError(f"{path}: files lie at most {DEPTH} folders deep; got {member.name!r}. Unpack it first.")
         tree = root
-        if any(map(naming.passed_over, above)):
+        if any(map(naming.folder_passed_over, above)):
             root.passed += 1
             continue
         for folder in above:

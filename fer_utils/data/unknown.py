@@ -24,6 +24,27 @@ _MAGIC = {
 }
 
 
+_PAGE = "a web page (HTML or XML), often what a download without login leaves"
+_PICTURES = (b"\x89PNG", b"\xff\xd8\xff", b"GIF8", b"II*\0", b"MM\0*")
+_BRANDS = (b"heic", b"heix", b"hevc", b"mif1", b"msf1", b"avif", b"avis")
+
+
+def is_picture(head: bytes) -> bool:
+    """Whether a file begins as a picture does, whatever its name is."""
+    container = head[:4] == b"RIFF" and head[8:12] == b"WEBP"
+    return head.startswith(_PICTURES) or container or (head[4:8] == b"ftyp" and head[8:12] in _BRANDS)
+
+
+def in_place_of_an_image(head: bytes) -> str:
+    """What the first bytes of a file that is no whole image say that it is."""
+    if head[4:8] == b"ftyp":
+        return "a HEIC or AVIF picture or a video under another name"
+    if head.lstrip()[:1] == b"<":
+        return _PAGE
+    known = [words for magic, words in _MAGIC.items() if head.startswith(magic) and not is_picture(head)]
+    return known[0] if known else "an empty file" if not head else "a truncated or damaged file, or no image"
+
+
 def describe(path: Path) -> str:
     """What a file seems to be.
 
@@ -43,7 +64,7 @@ def describe(path: Path) -> str:
     if not head.strip():
         return "an empty file"
     if head.lstrip()[:1] == b"<":
-        return "a web page (HTML or XML), often what a download without login leaves"
+        return _PAGE
     return _text(head.splitlines()[0])
 
 

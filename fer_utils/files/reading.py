@@ -50,7 +50,7 @@ def regular(path: Path, home: Path | None = None) -> Path:
     try:
         mode = path.stat().st_mode
     except FileNotFoundError:
-        raise FileNotFoundError(f"{path} must be a file; it is not there. Fetch it again.") from None
+        raise FileNotFoundError(f"{path} must be a file; it is not there. Put it back, or fetch it again.") from None
     except (OSError, ValueError) as error:
         raise ValueError(f"{path!r} must be a file that can be read; got {told(error)}. Name another.") from None
     if not stat.S_ISREG(mode):

@@ -26,7 +26,7 @@ def files(folder: Path, out: Path, endings: tuple[str, ...]) -> Iterator[Path]:
     inside = out.resolve()
     for where, folders, names in os.walk(folder):
         here = Path(where)
-        folders[:] = sorted(f for f in folders if not naming.passed_over(f) and (here / f).resolve() != inside)
+        folders[:] = sorted(f for f in folders if not naming.folder_passed_over(f) and (here / f).resolve() != inside)
         for name in sorted(names):
             if not name.startswith(".") and Path(name).suffix.lower() in endings:
                 yield here / name

@@ -74,7 +74,7 @@ def _timed(values: dict[str, Any], rows: Sequence[str], columns: Sequence[str]) 
     for part in values["tables"]:
         table = pd.DataFrame(**part)
         for _, line in table[table.iloc[:, 0].str.startswith(tuple(rows))].iterrows():
-            texts = [f"{name} {line[name]}" for name in columns if line.get(name)]
+            texts = [f"{name} {line[name]}" for name in columns if line.get(name, "") not in ("", None)]
             if texts:
                 yield f"{line.iloc[0]}: {', '.join(texts)} ({values['machine'].split(';')[0]})"
 
@@ -125,10 +125,10 @@ def remedies(shelf: Shelf) -> str:
 
 def _gains(shelf: Shelf, data: str) -> list[str]:
     """Each remedy's gain on one dataset."""
-    plain, gains = paired_runs.group(shelf, "tiny", data, augmentation="none"), []
+    plain, gains = paired_runs.groups(shelf, "tiny", data, augmentation="none"), []
     for name, changes in REMEDIES.items():
-        remedied = paired_runs.group(shelf, "tiny", data, **{"augmentation": "none", **changes})
-        if plain and remedied and (gain := paired_runs.paired(remedied, plain, paired_runs.recall)):
+        remedied = paired_runs.groups(shelf, "tiny", data, **{"augmentation": "none", **changes})
+        if gain := paired_runs.matched(remedied, plain, paired_runs.recall):
             gains.append(f"{name} {points(gain)}")
     return gains
 
@@ -202,8 +202,8 @@ def _contrast(shelf: Shelf, name: str, one: dict[str, Any], other: dict[str, Any
     texts = []
     for model, data in ((m, d) for m in MODELS for d in _DATA):
         usual = {"loss": "cross_entropy", "augmentation": protocols.recipe(model, data).augmentation}
-        a, b = (paired_runs.group(shelf, model, data, **usual | changes) for changes in (one, other))
-        if a and b and (gap := paired_runs.paired(a, b)):
+        a, b = (paired_runs.groups(shelf, model, data, **usual | changes) for changes in (one, other))
+        if gap := paired_runs.matched(a, b):
             texts.append(f"{MODELS[model]}, {TITLES[data]}, {name}: {points(gap)}")
     return _joined(texts)
 
@@ -213,8 +213,8 @@ def networks(shelf: Shelf) -> str:
     texts = []
     for data in _DATA:
         usual = {"loss": "cross_entropy", "augmentation": protocols.recipe("iitk2023_model2", data).augmentation}
-        one, two = (paired_runs.group(shelf, model, data, **usual) for model in MODELS)
-        if one and two and (gap := paired_runs.paired(two, one)):
+        one, two = (paired_runs.groups(shelf, model, data, **usual) for model in MODELS)
+        if gap := paired_runs.matched(two, one):
             texts.append(f"{TITLES[data]}, Model 2 minus Model 1: {points(gap)}")
     return _joined(texts)
 

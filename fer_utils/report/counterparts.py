@@ -55,7 +55,7 @@ COUNTERPARTS: tuple[Counterpart, ...] = (
     Counterpart("psg2025", "Table 5.8", "accuracy with and without folds, CK+ and FER2013", "08",
                 _VERDICTS, "beside re-run and sound, as far as on record"),
     Counterpart("psg2025", "Table 5.9", "accuracy, precision, recall and F1 of the final model", "04",
-                _CLAIMS + "psg_blocks", "macro means; which mean the report took is not stated"),
+                _CLAIMS + "psg_blocks", "macro means, as those of Fig 5.4 are"),
     Counterpart("cutm2024", "Figure 1", "block diagram of the method", "11", _LIVE + "EmotionRecognizer",
                 "from picture to answer, step by step, each step checked"),
     Counterpart("cutm2024", "Figure 2", "a CNN's architecture", "03", _SUMMARY, "its own network, block by block"),

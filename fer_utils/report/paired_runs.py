@@ -18,13 +18,19 @@ from fer_utils.study import Pooled
 _PLAIN = {"class_weights": "none", "sampling": "natural", "augmentation_rare": "", "start_from": "", "head_l2": None}
 
 
-def group(shelf: Shelf, model: str, dataset: str, **fields: Any) -> list[Record] | None:
-    """The complete group of final runs with these settings and otherwise usual ones; the longest trained of several."""
+def groups(shelf: Shelf, model: str, dataset: str, **fields: Any) -> list[list[Record]]:
+    """The complete groups of final runs with these settings and otherwise usual ones; the longest trained first."""
     found = shelf.find(model, dataset, "sound", **_PLAIN | {"score_test": True, "model_options": {}} | fields)
-    groups = [
-        runs for runs in study.together(found) if headlines.whole(runs) and runs[0].config.split.max_train is None
-    ]
-    return max(groups, key=lambda runs: (runs[0].config.epochs, len(runs)), default=None)
+    whole = [runs for runs in study.together(found) if headlines.whole(runs) and runs[0].config.split.max_train is None]
+    return sorted(whole, key=lambda runs: (runs[0].config.epochs, len(runs)), reverse=True)
+
+
+def matched(
+    ones: Sequence[Sequence[Record]], others: Sequence[Sequence[Record]], statistic: Callable[..., float] | None = None
+) -> Interval | None:
+    """`paired` of the longest trained groups that match; None where none do."""
+    gaps = (paired(one, other, statistic) for one in ones for other in others)
+    return next((gap for gap in gaps if gap), None)
 
 
 def first_seed(runs: Sequence[Record]) -> Pooled:

@@ -205,7 +205,7 @@ def expected_id(config: RunConfig) -> str:
 
 
 def stratified(dataset: str) -> list[RunConfig]:
-    """psg2025's five folds: of images, whoever is on them (its table 5.8)."""
+    """psg2025's five stratified folds (its Table 5.8); that persons may stand in several is our reading."""
     (base,) = _configs("psg2025", dataset, "reported", (0,))
     base = replace(base, monitor="test", keep=("last", "block_1", "block_2", "best_test"))
     return [replace(base, split=split) for split in SplitSpec("kfold", n_folds=5).folds()]

@@ -108,8 +108,9 @@ def test_the_report_says_what_is_not_read_and_counts_what_is_passed_over(tmp_pat
     layouts.picture(tmp_path / "holiday/1.png", FACES[0])
     layouts.file(tmp_path, "faces.7z", b"7z\xbc\xaf\x27\x1c")
     layouts.file(tmp_path, "a.heic", b"x")
+    layouts.file(tmp_path, "notes.txt", b"x")
     text, _ = fetch.report(tmp_path)
-    assert "Passed over: 3 (" in text
+    assert "Passed over: 3 (" in text and "Other files, which are no data: 1 (notes.txt)" in text
     assert re.search(r"Not read.*holiday: 1 images.*a\.heic: a kind.*faces\.7z: a 7z archive: unpack", text, re.DOTALL)
 
 
@@ -183,3 +184,83 @@ def test_photographs_are_turned_as_their_exif_says(tmp_path: Path) -> None:
         image.save(tmp_path / name / "a.jpg", exif=exif, quality=95)
     left, up = load("folders", tmp_path).images.astype(int)
     assert np.abs(left - np.rot90(up, -1)).max() < 8
+
+
+@pytest.mark.parametrize("packing", ["folder", "zip"])
+def test_images_without_an_ending_are_not_left_out(packing: str, tmp_path: Path) -> None:
+    def make(root: Path) -> Path:
+        layouts.faces(root)
+        return (root / "train/sad/004.png").rename(root / "train/sad/004")
+
+    root = layouts.packed(tmp_path, make, "zip") if packing == "zip" else make(tmp_path).parents[2]
+    for name in ("fer2013", "folders"):
+        with pytest.raises(ValueError, match=r"1 of another kind: .*004\. Convert.*\(or name them so"):
+            load(name, root)
+
+
+def test_a_link_to_nothing_among_own_pictures_is_named(tmp_path: Path) -> None:
+    (layouts.faces(tmp_path) / "train/sad/link.png").symlink_to("nowhere")
+    with pytest.raises(ValueError, match=r"link\.png must be a file; it is not there\. Put it back") as refused:
+        load("folders", tmp_path)
+    assert not isinstance(refused.value, FileNotFoundError)
+
+
+def test_vertical_bars_separate_too_and_other_marks_are_named(tmp_path: Path) -> None:
+    assert len(load("fer2013", layouts.table(tmp_path / "a.csv", separator="|"))) == N
+    with pytest.raises(ValueError, match=r"begins with b'emotion~pixels~Usage'"):
+        load("fer2013", layouts.table(tmp_path / "b.csv", separator="~"))
+
+
+def test_pictures_of_ones_own_named_as_a_dataset_are_told_how_to_be_read(tmp_path: Path) -> None:
+    text, code = fetch.report(layouts.faces(tmp_path, ()))
+    assert code == 1 and "all, angry: 3 where 4,953 were published" in text and "data FOLDER --own" in text
+
+
+@pytest.mark.parametrize("packing", ["folder", "zip"])
+def test_images_and_folders_named_like_texts_are_not_passed_over(packing: str, tmp_path: Path) -> None:
+    def make(root: Path) -> Path:
+        layouts.faces(root)
+        (root / "train/sad/004.png").rename(root / "train/sad/license plate.png")
+        layouts.file(root / "train/sad", "LICENSE-old.txt", b"x")
+        layouts.file(root / "train/sad", "Terms and conditions.pdf", b"x")
+        return root
+
+    root = layouts.packed(tmp_path, make, "zip") if packing == "zip" else make(tmp_path)
+    assert len(load("fer2013", root)) == len(load("folders", root)) == N
+    if packing == "folder":
+        layouts.picture(tmp_path / "terms/1.png", FACES[0])
+        with pytest.raises(ValueError, match=r"1 elsewhere: .*terms"):
+            load("fer2013", tmp_path)
+
+
+def test_a_copy_inside_the_dataset_is_a_copy(tmp_path: Path) -> None:
+    layouts.faces(tmp_path / "images", ("train", "train", "validation"))
+    layouts.faces(tmp_path / "images/images", ("train", "train", "validation"))
+    assert len(load("fer2013", tmp_path)) == N
+    layouts.ck(tmp_path / "CK+48")
+    layouts.ck(tmp_path / "CK+48/CK+48")
+    assert len(load("ckplus", tmp_path)) == N
+    (tmp_path / "images/images/train/sad/004.png").unlink()
+    layouts.picture(tmp_path / "images/images/train/sad/005.png", FACES[0])
+    with pytest.raises(ValueError, match="Copies of fer2013 under one folder must hold the same"):
+        load("fer2013", tmp_path)
+
+
+def test_an_archive_inside_an_archive_is_named(tmp_path: Path) -> None:
+    def make(root: Path) -> None:
+        root.mkdir(parents=True)
+        layouts.packed(root, layouts.faces, "tar.gz")
+
+    path = layouts.packed(tmp_path, make, "zip")
+    with pytest.raises(ValueError, match=r"directly inside; got data\.tar\.gz inside it"):
+        load("fer2013", path)
+    text, _ = fetch.report(tmp_path)
+    assert "data.tar.gz: an archive inside an archive: unpack the outer one" in text
+
+
+def test_deeper_images_of_a_class_are_not_left_out(tmp_path: Path) -> None:
+    layouts.picture(layouts.faces(tmp_path) / "train/sad/more/1.png", FACES[0])
+    with pytest.raises(ValueError, match=r"1 elsewhere: .*sad/more"):
+        load("fer2013", tmp_path)
+    with pytest.raises(ValueError, match="Class folders lie side by side"):
+        load("folders", tmp_path)

@@ -132,9 +132,12 @@ def test_the_audit_finds_copies_and_contradictions(tmp_path: Path, capsys: pytes
     copy = sorted((tmp_path / "happy").iterdir())[0]
     for name in ("happy/copy_1.png", "sad/copy_2.png"):
         (tmp_path / name).write_bytes(copy.read_bytes())
+    layouts.file(tmp_path / "sad", "clip.mp4", b"x")
+    layouts.file(tmp_path / "sad", "Thumbs.db", b"x")
     assert main(["data", str(tmp_path), "--own", "--subjects", PATTERN]) == 0
     said = capsys.readouterr().out
     assert "exact duplicates: 3 pictures in 1 groups" in said and "different labels: 3 in 1 groups" in said
+    assert "not read: 1 other files (clip.mp4); passed over: 1 hidden" in said
 
 
 # Crop
