@@ -14,7 +14,7 @@ import pytest
 from fer_utils import augment, metrics
 from fer_utils.data.dataset import EXPRESSIONS
 from fer_utils.live import Box, EmotionRecognizer, Face, Haar, YuNet, crops, detectors, draw, read_image
-from fer_utils.live.export import Description
+from fer_utils.live.description import Description
 from fer_utils.live.images import as_grey
 from fer_utils.live.recognizer import SYNTHETIC_NOTICE
 

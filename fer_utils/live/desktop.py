@@ -15,6 +15,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from fer_utils.live import fetch
 from fer_utils.live.drawing import draw
 from fer_utils.live.faces import Face, Frame
 from fer_utils.live.sources import Camera, SourceError, VideoFile
@@ -99,6 +100,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser("python -m fer_utils.live.desktop", description="Predicted expressions, live.")
     parser.add_argument("--camera", type=int, default=0, help="number of the camera, 0 for the first")
     parser.add_argument("--video", type=Path, help="a video file in place of a camera")
+    fetch.add_options(parser)
     parser.add_argument("--model", help="an .onnx or .keras file or the id of a run; default: the one in the package")
     options = parser.parse_args(arguments)
     try:
@@ -114,10 +116,12 @@ def _run(options: argparse.Namespace) -> int:
     from fer_utils.live.recognizer import EmotionRecognizer
     from fer_utils.live.session import Session
 
+    if options.fetch_detector:
+        print(fetch.fetch())
     window = Window()
     try:
         with VideoFile(options.video) if options.video else Camera(options.camera) as source:
-            recognizer, live = EmotionRecognizer(options.model), options.video is None
+            recognizer, live = EmotionRecognizer(options.model, options.detector), options.video is None
             frames = source if live else paced(source)
             play(frames, Session(recognizer), window.show, mirrored=live, notice=recognizer.notice)
     finally:

@@ -6,28 +6,32 @@ from collections.abc import Sequence
 
 import cv2
 import numpy as np
-from matplotlib.colors import to_rgb
 
+from fer_utils.data.colours import EXPRESSION_COLOURS
 from fer_utils.live.faces import Face
 from fer_utils.live.images import as_bgr
-from fer_utils.plots import EXPRESSION_COLOURS
 
 UNKNOWN = "#888888"
 """Colour of a label that is none of the study's expressions."""
+
+def _rgb(colour: str) -> tuple[float, float, float]:
+    """`"#rrggbb"` as three numbers in [0, 1]."""
+    return tuple(int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5))  # type: ignore[return-value]
+
 
 _FONT = cv2.FONT_HERSHEY_SIMPLEX
 
 
 def contrast_colour(colour: str) -> str:
     """Black or white, whichever has the higher contrast (WCAG 2) on `colour`."""
-    linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in to_rgb(colour)]
+    linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in _rgb(colour)]
     luminance = float(np.dot([0.2126, 0.7152, 0.0722], linear))
     return "#000000" if (luminance + 0.05) ** 2 > 0.05 * 1.05 else "#ffffff"
 
 
 def colour(label: str) -> tuple[int, int, int]:
     """The study's colour of an expression as blue, green, red in 0..255; grey for other labels."""
-    red, green, blue = (round(255 * part) for part in to_rgb(EXPRESSION_COLOURS.get(label, UNKNOWN)))
+    red, green, blue = (round(255 * part) for part in _rgb(EXPRESSION_COLOURS.get(label, UNKNOWN)))
     return blue, green, red
 
 
@@ -62,7 +66,7 @@ def _label(drawn: np.ndarray, face: Face, size: float) -> None:
     bottom = face.box.y if face.box.y > height + 2 * below else max(face.box.y, 0) + height + 2 * below
     plate = colour(face.label)
     cv2.rectangle(drawn, (x, bottom - height - 2 * below), (x + width, bottom), plate, cv2.FILLED)
-    ink = tuple(round(255 * part) for part in to_rgb(contrast_colour(EXPRESSION_COLOURS.get(face.label, UNKNOWN))))
+    ink = tuple(round(255 * part) for part in _rgb(contrast_colour(EXPRESSION_COLOURS.get(face.label, UNKNOWN))))
     cv2.putText(drawn, text, (x, bottom - below), _FONT, size, ink, thickness, cv2.LINE_AA)
 
 

@@ -21,12 +21,12 @@ import numpy as np
 import traitlets
 from PIL import Image
 
+from fer_utils.data.colours import EXPRESSION_COLOURS
 from fer_utils.live.drawing import contrast_colour
 from fer_utils.live.faces import Face, Frame
 from fer_utils.live.recognizer import EmotionRecognizer
 from fer_utils.live.session import Session
 from fer_utils.live.sources import SourceError
-from fer_utils.plots import EXPRESSION_COLOURS
 
 MAX_BYTES = 8 * 2**20
 """Largest JPEG that the widget decodes, in bytes."""

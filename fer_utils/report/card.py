@@ -50,5 +50,5 @@ def shipped() -> Record:
     from fer_utils.live import engines
     from fer_utils.paths import project_root
 
-    name = engines.description_of(engines.shipped().read_bytes()).record
+    name = engines.load().description.record
     return Record(project_root() / "reports/runs" / name)

@@ -22,7 +22,7 @@ import readers
 
 from fer_utils import checkpoint, models
 from fer_utils.live import export
-from fer_utils.live.export import Description
+from fer_utils.live.description import Description
 
 CHILD = Path(__file__).parent / "reading_child.py"
 COPIES = {"tables": 100, "folders": 150, "pictures": 100, "records": 60, "caches": 200, "descriptions": 200}
