@@ -33,35 +33,25 @@ $(VENV)/ready $(VENV)/ready-gpu: $(LOCK) pyproject.toml
 	$(PY) -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
 	@rm -f $(VENV)/ready*; touch $@
 
-# --- What an executed notebook depends on (tests/test_makefile.py holds this list against the imports) -------------
-DATA := fer_utils/paths.py fer_utils/claims.py fer_utils/records.py fer_utils/contents.py fer_utils/reading.py \
-  fer_utils/schema.py fer_utils/storage.py fer_utils/config.py fer_utils/metrics.py fer_utils/stats.py \
-  fer_utils/backend.py fer_utils/execute.py $(wildcard fer_utils/data/*.py fer_utils/plots/*.py)
-TRAINING := $(DATA) $(addprefix fer_utils/,assembly.py augment.py checkpoint.py devices.py executors.py losses.py protocols.py reported.py scoring.py \
-  study.py training.py weight_files.py weights.py) $(wildcard fer_utils/models/*.py)
-NEEDS_01 := $(DATA) fer_utils/describe.py fer_utils/votes.py
-NEEDS_02 := $(TRAINING)
-NEEDS_03 := $(TRAINING)
-NEEDS_04 := $(TRAINING)
-NEEDS_05 := $(TRAINING)
-NEEDS_06 := $(TRAINING) $(addprefix fer_utils/,tuning.py spaces.py oracles.py)
-NEEDS_07 := $(TRAINING) $(addprefix fer_utils/,across.py features.py)
-NEEDS_08 := $(TRAINING) $(addprefix fer_utils/,contradictions.py describe.py granularity.py pricelist.py shortcuts.py simulations.py \
-  tallies.py verdicts.py)
-NEEDS_09 := $(TRAINING) $(addprefix fer_utils/,bias.py calibration.py describe.py errors.py explain.py inspection.py robustness.py \
-  votes.py)
-NEEDS_10 := $(TRAINING) fer_utils/averaging.py
-NEEDS_11 := $(TRAINING) fer_utils/calibration.py $(wildcard $(addprefix fer_utils/live/,*.py models/* pictures/* web/*))
-NEEDS_12 := $(TRAINING) $(wildcard fer_utils/report/*.py) $(addprefix fer_utils/,across.py agenda.py averaging.py describe.py explain.py \
-  inspection.py oracles.py pricelist.py robustness.py shortcuts.py spaces.py tallies.py tuning.py verdicts.py) \
-  $(wildcard reports/runs/*/done reports/measurements/*/done)
+# --- What an executed notebook depends on: what it imports, the sources say it -------------------------------------
+RULES := reports/quick/prerequisites.mk
+READER := fer_utils/study/prerequisites.py
+MODULES := $(shell find fer_utils -type f -not -path '*/__pycache__/*')
+ifneq ($(MAKECMDGOALS),clean)
+-include $(RULES)
+endif
+RECORDS := $(wildcard reports/runs/*/done reports/measurements/*/done)
+NEEDS_12 += $(RECORDS)
 
 SOURCES := $(sort $(wildcard notebooks/[0-9][0-9]_*.ipynb))
 EXECUTED := $(SOURCES:notebooks/%=$(REPORTS)/$(PROFILE)/%)
 
+$(RULES): $(MODULES) $(SOURCES) $(shell find fer_utils -type d -not -name __pycache__)
+	@mkdir -p $(@D); "$(or $(find_python),python3)" $(READER) > $@
+
 .SECONDEXPANSION:
 $(EXECUTED): $(REPORTS)/$(PROFILE)/%.ipynb: notebooks/%.ipynb notebooks/profiles/$(PROFILE).yaml \
-  $$(NEEDS_$$(firstword $$(subst _, ,$$*))) | $(READY) $(FIRST)
+  fer_utils/study/notebooks.py $$(NEEDS_$$(firstword $$(subst _, ,$$*))) | $(READY) $(FIRST)
 	@echo "$(PROFILE): $* …"
 	@mkdir -p $(@D); start=$$SECONDS; \
 	  { said=$$($(PY) -m fer_utils execute $< $@ --profile notebooks/profiles/$(PROFILE).yaml 2>&1 >&3); } 3>&1 || \
@@ -93,12 +83,13 @@ browser-test: $(READY)  ## run the live demo in a real JupyterLab and Chromium w
 wheel-test: $(READY)  ## build the wheel, install it alone in a bare environment, and predict (needs the network)
 	$(PY) -m pytest -n 0 -m wheel tests/wheel
 
-lint: $(READY)  ## check the code and the notebooks
+lint: $(READY)  ## check the code, the notebooks, and that imports run one way through the package
 	$(PY) -m ruff check .
+	$(PY) -c "from importlinter.cli import lint_imports_command as lint; lint()" --no-logo
 
 bench: $(READY)  ## time the live demo on two cores, two workers against one, and everything up to 16 x FER2013 (15 minutes)
 	$(PY) -m fer_utils.live.bench
-	$(PY) -m fer_utils.scaling --figure $(REPORTS)/quick/growth.png
+	$(PY) -m fer_utils.report.benchmarks --figure $(REPORTS)/quick/growth.png
 
 data: $(READY)  ## say which datasets are here, check their counts, and how to get the others (FETCH=fer2013 or ckplus)
 	$(PY) -m fer_utils data $(if $(FETCH),--fetch $(FETCH))
@@ -111,7 +102,7 @@ lab: $(READY)  ## open the notebooks in JupyterLab, on this machine only
 	  --LabApp.news_url=None --LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate
 
 webcam: $(READY)  ## predicted expressions in a window, from the camera (CAMERA=0) or a file (VIDEO=path)
-	$(PY) -m fer_utils.live.desktop $(if $(VIDEO),--video $(VIDEO),--camera $(or $(CAMERA),0))
+	$(PY) -m fer_utils.live.desktop $(if $(VIDEO),--video "$$VIDEO",--camera $(or $(CAMERA),0))
 
 detector: $(READY)  ## fetch YuNet, a detector of 230 KB, into the user's cache, from where every command takes it
 	$(PY) -m fer_utils predict --fetch-detector

@@ -9,8 +9,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from fer_utils import storage
-from fer_utils.paths import is_checkout, reports_root
+from fer_utils.files import writing
+from fer_utils.files.paths import is_checkout, reports_root
 
 if TYPE_CHECKING:
     from fer_utils.live import EmotionRecognizer
@@ -74,7 +74,7 @@ def _sentence(error: Exception) -> str | None:
     if isinstance(error, ValueError):
         return str(error)
     if isinstance(error, OSError):
-        return str(storage.as_explained(error) or error)
+        return str(writing.as_explained(error) or error)
     in_cell = getattr(error, "ename", "")  # papermill's; the traceback stands in the notebook's copy
     if in_cell in ("ConnectionError", "StorageError", "StudyError", "UnsharedError"):
         return f"in cell {error.exec_count}: {error.evalue}"
@@ -112,7 +112,7 @@ def _add_tune(commands: argparse._SubParsersAction) -> None:
     parser.add_argument("--epochs", type=int, default=10, help="of the longest trial (default: 10)")
     parser.add_argument("--factor", type=int, default=3, help="of Hyperband: one in so many goes on (default: 3)")
     parser.add_argument("--trials", type=int, help="of a bayesian or random search (default: at Hyperband's cost)")
-    parser.add_argument("--folds", type=int, default=10, help="folds of CK+48, the first of which is used")
+    parser.add_argument("--folds", type=int, default=5, help="folds of CK+48, the first of which is used")
     parser.add_argument("--momentum", type=float, default=0.9, help="batch_norm_momentum of the network (default: 0.9)")
     parser.add_argument("--subjects", type=int, help="number of synthetic people")
     parser.add_argument("--root", type=Path, help="where the dataset lies")
@@ -221,7 +221,7 @@ def _rerun(options: argparse.Namespace) -> int:
 
 
 def _tune(options: argparse.Namespace) -> int:
-    from fer_utils import tuning
+    from fer_utils.study import tuning
 
     plan = tuning.plan(
         options.model, options.dataset, options.method, max_epochs=options.epochs, trials=options.trials,
@@ -235,37 +235,36 @@ def _tune(options: argparse.Namespace) -> int:
 
 
 def _queue(options: argparse.Namespace) -> int:
-    from fer_utils import agenda, probe
+    from fer_utils.study import queue, speed_probe
 
-    found = agenda.chosen(options.items)
+    found = queue.chosen(options.items)
     if options.probe:
-        probe.run(found, options.steps)
-    print(agenda.table(found, probe.speeds()).to_string(), flush=True)
+        speed_probe.run(found, options.steps)
+    print(queue.table(found, speed_probe.speeds()).to_string(), flush=True)
     if not options.run:
         return 0
-    state = agenda.run(found, options.workers, options.minutes, options.root)
+    state = queue.run(found, options.workers, options.minutes, options.root)
     counted = state.str.partition(":")[0].value_counts()
     print(counted.to_string(header=False) if len(state) else "Everything is on record.")
     return 1 if state.str.startswith("failed").any() else 0
 
 
 def _execute(options: argparse.Namespace) -> int:
-    from fer_utils.execute import execute
+    from fer_utils.study.notebooks import execute
 
     execute(options.notebook, options.output, options.profile)
     return 0
 
 
 def _tables(options: argparse.Namespace) -> int:
-    from fer_utils import report, tables
-    from fer_utils.paths import project_root
-    from fer_utils.report import shelf
+    from fer_utils.files.paths import project_root
+    from fer_utils.report import one_page, pages, records_index
 
-    written = tables.blocks(project_root() / "reports/runs")
-    for page, names in tables.PAGES.items():
-        changed = tables.update(project_root() / page, {name: written[name] for name in names})
+    written = pages.blocks(project_root() / "reports/runs")
+    for page, names in pages.PAGES.items():
+        changed = pages.update(project_root() / page, {name: written[name] for name in names})
         print(f"{page}: {'updated' if changed else 'up to date'}")
-    print(f"reports/{report.PICTURE}: {'updated' if report.draw(shelf.read()) else 'up to date'}")
+    print(f"reports/{one_page.PICTURE}: {'updated' if one_page.draw(records_index.read()) else 'up to date'}")
     return 0
 
 
@@ -290,8 +289,9 @@ def _recognizer(options: argparse.Namespace) -> EmotionRecognizer:
 
 
 def _export(options: argparse.Namespace) -> int:
-    from fer_utils import training, weights
+    from fer_utils import training
     from fer_utils.live import export
+    from fer_utils.training import weights
 
     synthetic = options.id == "synthetic"
     record = training.run(export.synthetic_run()) if synthetic else weights.find(options.id)

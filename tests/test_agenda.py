@@ -10,9 +10,10 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from fer_utils import agenda, probe, records
-from fer_utils.config import Phase, RunConfig
-from fer_utils.paths import store_for
+from fer_utils import records
+from fer_utils.files.paths import store_for
+from fer_utils.records.config import Phase, RunConfig
+from fer_utils.study import queue, speed_probe
 
 ROOT = Path(__file__).resolve().parent.parent
 TINY = RunConfig("tiny", "synthetic", (Phase(1, 1e-3),), batch_size=32, dataset_options={"n_subjects": 6})
@@ -29,7 +30,7 @@ def declared(number: str, *cells: str) -> dict[str, Any]:
 
 
 def test_the_queue_holds_what_the_notebooks_will_ask_for() -> None:
-    queued = {config.key for item in agenda.items() for config in item.configs}
+    queued = {config.key for item in queue.items() for config in item.configs}
     plain = declared("03", "imports", "parameters", "derived", "declare")
     wanted = [config for configs in plain["declared"].values() for config in configs]
     losses = declared("05", "setup", "parameters", "declare")
@@ -43,58 +44,58 @@ def test_the_queue_holds_what_the_notebooks_will_ask_for() -> None:
 
 
 def test_items_are_final_or_choose_on_validation_and_stand_once() -> None:
-    names = [item.name for item in agenda.items()]
+    names = [item.name for item in queue.items()]
     assert names[0] == "plain" and names[-1] == "psg-folds" and len(set(names)) == len(names)
-    for item in agenda.items():
+    for item in queue.items():
         assert item.configs
         for config in item.configs:
             assert config.score_test or config.monitor == "validation"
             assert "best_test" not in config.keep or config.protocol == "reported"
-    assert [item.name for item in agenda.chosen(["strong", "plain"])] == ["plain", "strong"]
+    assert [item.name for item in queue.chosen(["strong", "plain"])] == ["plain", "strong"]
     with pytest.raises(ValueError, match=r"Items of the queue are plain, .*; got other"):
-        agenda.chosen(["other"])
+        queue.chosen(["other"])
 
 
 def test_hours_follow_from_the_images_a_second() -> None:
-    config = agenda.chosen(["compact"])[0].configs[0]
-    keys = {agenda.speed_key(config, phase.size) for phase in config.phases}
+    config = queue.chosen(["compact"])[0].configs[0]
+    keys = {queue.speed_key(config, phase.size) for phase in config.phases}
     assert keys == {f"compact, {size} px, batch 128, strong" for size in (32, 40, 48)}
-    assert agenda.hours(config, dict.fromkeys(keys, 1000.0)) == pytest.approx(72 * 28_709 / 1000 / 3600)
-    assert agenda.hours(config, {}) is None
-    item = agenda.Item("a", "b", (config, config))
-    assert agenda.table([item]).loc["a", "hours alone"] == "not measured"
-    assert agenda.table([item]).loc["a", "runs"] == 1
+    assert queue.hours(config, dict.fromkeys(keys, 1000.0)) == pytest.approx(72 * 28_709 / 1000 / 3600)
+    assert queue.hours(config, {}) is None
+    item = queue.Item("a", "b", (config, config))
+    assert queue.table([item]).loc["a", "hours alone"] == "not measured"
+    assert queue.table([item]).loc["a", "runs"] == 1
 
 
 @pytest.fixture
-def item(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> agenda.Item:
+def item(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> queue.Item:
     monkeypatch.setenv("FER_REPORTS", str(tmp_path))
     wrong = replace(TINY, model_options={"width": -1.0})
-    return agenda.Item("a", "b", (TINY, wrong, replace(TINY, seed=1)))
+    return queue.Item("a", "b", (TINY, wrong, replace(TINY, seed=1)))
 
 
-def test_what_fails_is_named_and_stops_nothing_else(item: agenda.Item) -> None:
-    state = agenda.run([item])
+def test_what_fails_is_named_and_stops_nothing_else(item: queue.Item) -> None:
+    state = queue.run([item])
     assert list(state) == ["done", state.iloc[1], "done"] and state.iloc[1].startswith("failed: ValueError: width")
     assert len(records.find_all(store_for("synthetic"))) == 2
-    assert len(agenda.missing(item)) == 1, "what is on record is not trained again"
+    assert len(queue.missing(item)) == 1, "what is on record is not trained again"
 
 
-def test_when_the_time_is_over_the_rest_waits(item: agenda.Item) -> None:
+def test_when_the_time_is_over_the_rest_waits(item: queue.Item) -> None:
     long = replace(TINY, phases=(Phase(100_000, 1e-3),))
-    state = agenda.run([agenda.Item("a", "b", (long, TINY))], minutes=1e-3)
+    state = queue.run([queue.Item("a", "b", (long, TINY))], minutes=1e-3)
     assert list(state) == ["not begun", "not begun"]
     assert not records.find_all(store_for("synthetic"))
 
 
-def test_a_probe_times_what_is_missing(item: agenda.Item, monkeypatch: pytest.MonkeyPatch) -> None:
-    only = agenda.Item("a", "b", item.configs[:1])
-    table = probe.run([only], steps=2)
+def test_a_probe_times_what_is_missing(item: queue.Item, monkeypatch: pytest.MonkeyPatch) -> None:
+    only = queue.Item("a", "b", item.configs[:1])
+    table = speed_probe.run([only], steps=2)
     assert list(table.index) == ["tiny, 48 px, batch 32, none"] and (table > 0).all(axis=None)
     assert list(table) == ["bare", "fed", "generator"]
-    assert probe.speeds() == table["fed"].to_dict()
-    pd.testing.assert_frame_equal(probe.run([only], steps=2), table)  # loaded
-    other = agenda.Item("b", "c", (replace(TINY, batch_size=16),))
-    assert probe.speeds() | probe.run([other], steps=2)["fed"].to_dict() == probe.speeds()
-    assert len(probe.speeds()) == 2, "a second probe adds to the first"
-    assert probe.speeds("another device") == {}
+    assert speed_probe.speeds() == table["fed"].to_dict()
+    pd.testing.assert_frame_equal(speed_probe.run([only], steps=2), table)  # loaded
+    other = queue.Item("b", "c", (replace(TINY, batch_size=16),))
+    assert speed_probe.speeds() | speed_probe.run([other], steps=2)["fed"].to_dict() == speed_probe.speeds()
+    assert len(speed_probe.speeds()) == 2, "a second probe adds to the first"
+    assert speed_probe.speeds("another device") == {}

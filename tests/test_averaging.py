@@ -8,10 +8,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from fer_utils import averaging, metrics, scoring, tables, weights
-from fer_utils.config import Phase, RunConfig
+from fer_utils.analysis import ensembling
 from fer_utils.data import load, splits
-from fer_utils.training import run
+from fer_utils.evaluation import metrics
+from fer_utils.records.config import Phase, RunConfig
+from fer_utils.report import pages
+from fer_utils.training import run, scoring, weights
 
 CONFIG = RunConfig(
     "tiny", "synthetic", (Phase(1, 0.01),), dataset_options={"n_subjects": 8, "n_frames": 1}, score_test=True,
@@ -21,8 +23,8 @@ CONFIG = RunConfig(
 
 def test_logits_are_the_mean_over_an_image_and_its_mirror_image(tmp_path: Path) -> None:
     record = run(CONFIG, store=tmp_path / "runs")
-    assert averaging.on_record(record) is None and "mirror" not in tables.markdown([record])
-    found = averaging.flips(record)
+    assert ensembling.on_record(record) is None and "mirror" not in pages.markdown([record])
+    found = ensembling.flips(record)
     dataset = load("synthetic", **CONFIG.dataset_options)
     rows, model = splits.make(dataset, CONFIG.split).test, weights.rebuild(record)
     plain, mirrored = (scoring.predict_logits(model, dataset.images[rows][:, :, ::step].copy()) for step in (1, -1))
@@ -30,35 +32,35 @@ def test_logits_are_the_mean_over_an_image_and_its_mirror_image(tmp_path: Path) 
     assert not np.allclose(plain, mirrored, atol=1e-2)
     right = found.arrays["test"].argmax(1) == dataset.labels[rows]
     assert found.values["test"]["accuracy"] == pytest.approx(right.mean()) and found.values["test"]["n"] == len(rows)
-    assert averaging.on_record(record).values == found.values
-    assert f"{100 * right.mean():.1f} with mirror images averaged" in tables.markdown([record])
+    assert ensembling.on_record(record).values == found.values
+    assert f"{100 * right.mean():.1f} with mirror images averaged" in pages.markdown([record])
 
 
 def test_a_run_that_is_not_final_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="Only a final run"):
-        averaging.flips(run(replace(CONFIG, score_test=False), store=tmp_path / "runs"))
+        ensembling.flips(run(replace(CONFIG, score_test=False), store=tmp_path / "runs"))
 
 
 def test_an_ensemble_is_the_mean_of_probabilities(tmp_path: Path) -> None:
     members = [run(replace(CONFIG, seed=seed), store=tmp_path / "runs") for seed in (0, 1)]
-    both = averaging.ensemble(members)
+    both = ensembling.ensemble(members)
     shares = [metrics.softmax(member.predictions("test")[1]) for member in members]
     np.testing.assert_allclose(metrics.softmax(both.logits), np.mean(shares, axis=0), atol=1e-9)
     assert (both.labels == members[0].predictions("test")[0]).all()
-    table = averaging.disagreement(members)
+    table = ensembling.disagreement(members)
     assert table.shape == (2, 2) and (np.diag(table) == 0).all() and table[0, 1] == table[1, 0]
     assert table[0, 1] == np.mean(shares[0].argmax(1) != shares[1].argmax(1))
     with pytest.raises(ValueError, match="were not measured"):
-        averaging.ensemble(members, mirrored=True)
-    mirrored = [averaging.flips(member).arrays["test"].astype(float) for member in members]
+        ensembling.ensemble(members, mirrored=True)
+    mirrored = [ensembling.flips(member).arrays["test"].astype(float) for member in members]
     expected = np.mean([metrics.softmax(logits) for logits in mirrored], axis=0)
-    np.testing.assert_allclose(metrics.softmax(averaging.ensemble(members, mirrored=True).logits), expected, atol=1e-9)
+    np.testing.assert_allclose(metrics.softmax(ensembling.ensemble(members, mirrored=True).logits), expected, atol=1e-9)
 
 
 def test_an_ensemble_needs_one_split(tmp_path: Path) -> None:
     other = replace(CONFIG, split=splits.SplitSpec("kfold", groups="subjects", n_folds=2, validation_size=0.25))
     members = [run(config, store=tmp_path / "runs") for config in (CONFIG, other)]
     with pytest.raises(ValueError, match="share one split; got 2 runs on 2"):
-        averaging.ensemble(members)
+        ensembling.ensemble(members)
     with pytest.raises(ValueError, match="got 0 runs on 0"):
-        averaging.ensemble([])
+        ensembling.ensemble([])

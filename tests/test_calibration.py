@@ -7,7 +7,7 @@ import pytest
 from sklearn import calibration as sk_calibration
 from sklearn import metrics as sk
 
-from fer_utils import calibration, metrics
+from fer_utils.evaluation import calibration, metrics
 
 
 @pytest.fixture

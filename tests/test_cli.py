@@ -14,8 +14,8 @@ from test_records import CONFIG, written
 
 from fer_utils import study
 from fer_utils.__main__ import main
-from fer_utils.config import RunConfig
 from fer_utils.records import Record
+from fer_utils.records.config import RunConfig
 
 ROOT = Path(__file__).resolve().parent.parent
 PRIVATE = replace(CONFIG, score_test=False, seed=4)

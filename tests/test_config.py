@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from fer_utils import config as config_module
-from fer_utils.config import Phase, RunConfig
 from fer_utils.data.splits import SplitSpec
+from fer_utils.records import config as config_module
+from fer_utils.records.config import Phase, RunConfig
 
 BASE = RunConfig("tiny", "synthetic", (Phase(2, 1e-3),))
 PSG = RunConfig(
@@ -47,6 +47,7 @@ CHANGES: dict[str, Any] = {
     "score_test": True,
     "start_from": "fer2013-compact-usage-s0-0123456789-abcdef:last",
     "seed": 1,
+    "precision": "mixed_bfloat16",
 }
 
 
@@ -101,6 +102,20 @@ def test_fields_at_their_default_do_not_enter_the_key(monkeypatch: pytest.Monkey
     assert Tomorrow("tiny", "synthetic", (Phase(2, 1e-3),), mixup=0.2).key != BASE.key
     monkeypatch.setattr(config_module, "RECIPE_VERSION", config_module.RECIPE_VERSION + 1)
     assert spelled_out.key != PINNED["base"]
+
+
+def test_how_a_number_is_spelt_makes_no_other_configuration() -> None:
+    whole, decimal = (dataclasses.replace(BASE, phases=(Phase(2, rate),), margin=rate) for rate in (1, 1.0))
+    assert whole == decimal and hash(whole) == hash(decimal) and whole.trains_as(decimal)
+    assert whole.key != decimal.key, "keys on disk are of the spelling"
+    assert whole.trains_as(dataclasses.replace(decimal, report="psg2025", protocol="reported"))
+    assert not whole.trains_as(dataclasses.replace(decimal, seed=1))
+
+
+def test_configurations_can_stand_in_a_set() -> None:
+    assert {BASE, PSG, dataclasses.replace(PSG)} == {PSG, BASE}
+    other = dataclasses.replace(PSG, model_options={"attention": "cbam"})
+    assert len({PSG, other}) == 2, "equal hashes, unequal configurations"
 
 
 PINNED = {"base": "ee5cbda920", "psg": "9359c5205a"}

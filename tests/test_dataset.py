@@ -12,7 +12,7 @@ import pytest
 
 from fer_utils.data import CKPLUS_EXPRESSIONS, EXPRESSIONS, FERPLUS_EXPRESSIONS, USAGES, FaceDataset, data_root, load
 from fer_utils.data.dataset import SIZE
-from fer_utils.paths import project_root
+from fer_utils.files.paths import project_root
 
 
 def random_faces(n: int = 30, seed: int = 0, **changes: Any) -> FaceDataset:

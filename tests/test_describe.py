@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 
-from fer_utils import describe, votes
+from fer_utils.analysis import eda, ferplus_votes
 from fer_utils.data import ferplus, synthetic
 from fer_utils.data.dataset import EXPRESSIONS, FaceDataset
 from fer_utils.plots import style, summaries
@@ -18,7 +18,7 @@ def faces():
 
 @pytest.fixture(scope="module")
 def summary(faces):
-    return describe.summarize(faces)
+    return eda.summarize(faces)
 
 
 def some(labels, images=None, name="fer2013", **fields):
@@ -57,7 +57,7 @@ def test_values_are_json_and_arrays_small(summary):
 
 
 def test_expand_inverts_counting():
-    labels, parts = describe.expand({"train": [2, 0, 1], "test": [0, 1, 0]})
+    labels, parts = eda.expand({"train": [2, 0, 1], "test": [0, 1, 0]})
     assert labels.tolist() == [0, 0, 2, 1] and parts.tolist() == ["train"] * 3 + ["test"]
 
 
@@ -73,10 +73,10 @@ def test_rows_for_readers():
             "crossing_groups": None,
         },
     }
-    row = describe.imbalance(values)
+    row = eda.imbalance(values)
     assert (row["commonest"], row["rarest"], row["ratio"]) == ("happy", "sad", "3.0 to 1")
     assert row["majority baseline: accuracy"] == "75.0 %" and row["its UAR"] == "50.0 %"
-    row = describe.duplicates_row(values)
+    row = eda.duplicates_row(values)
     assert row["superfluous copies"] == 3 and row["sets across parts"] == "no parts"
 
 
@@ -94,14 +94,14 @@ def test_conflicts_count_sets_of_identical_images():
     data = some([0, 2, 2, 3, 3, 5], images)
     expected = np.zeros((7, 7), int)
     expected[0, 2] = expected[2, 0] = 1
-    np.testing.assert_array_equal(describe.conflicts(data), expected)
+    np.testing.assert_array_equal(eda.conflicts(data), expected)
 
 
 def test_brightness_of_one_class_correlates_with_it():
     labels = np.repeat([0, 3], 20)
     images = np.where(labels == 3, 200, 50).astype(np.uint8)[:, None, None] * np.ones((48, 48), np.uint8)
     images[:, :24] += 10
-    values, correlation = describe.intensity_by_class(some(labels, images))
+    values, correlation = eda.intensity_by_class(some(labels, images))
     assert correlation[0, [0, 3]] == pytest.approx([-1, 1]) and np.isnan(correlation[0, 1])
     assert values["brightness"]["explained"] == pytest.approx(1) and values["brightness"]["mean"][3] == 205
     assert values["contrast"]["mean"][0] == 5
@@ -109,17 +109,17 @@ def test_brightness_of_one_class_correlates_with_it():
 
 def test_means_hide_whom_they_are_made_of():
     subjects = np.array([f"S{i:03d}" for i in range(9)] * 3)
-    assert np.isnan(describe.class_means(some([3] * 27, subjects=subjects, name="ckplus"))).all()
-    assert np.isnan(describe.class_means(some([3] * 19))).all()
-    assert np.isfinite(describe.class_means(some([3] * 20))[3]).all()
+    assert np.isnan(eda.class_means(some([3] * 27, subjects=subjects, name="ckplus"))).all()
+    assert np.isnan(eda.class_means(some([3] * 19))).all()
+    assert np.isfinite(eda.class_means(some([3] * 20))[3]).all()
     copies = np.repeat(some([3]).images, 40, axis=0)
-    assert np.isnan(describe.class_means(some([3] * 40, copies))).all()
-    assert np.isfinite(describe.class_means(some([3] * 2, name="synthetic"))[3]).all()
+    assert np.isnan(eda.class_means(some([3] * 40, copies))).all()
+    assert np.isfinite(eda.class_means(some([3] * 2, name="synthetic"))[3]).all()
 
 
 def test_scores_of_frames_rise_to_the_apex():
     controls = synthetic.Controls(onset=0.2, jitter=0, variation=0.3, yaw=0, pitch=0, roll=0, light=0)
-    scores = describe.frame_scores(synthetic.faces(n_subjects=8, controls=controls))
+    scores = eda.frame_scores(synthetic.faces(n_subjects=8, controls=controls))
     shown = [i for i, name in enumerate(EXPRESSIONS) if name != "neutral"]
     assert scores.shape == (7, 3)
     assert (np.diff(scores[shown], axis=1) > 0).mean() > 0.9
@@ -128,7 +128,7 @@ def test_scores_of_frames_rise_to_the_apex():
 def test_majority_follows_the_readers_rule():
     table = voted("anger 10", "anger 5, fear 5", "anger 4, fear 3, sadness 1, happiness 1, neutral 1",
                   "unknown 8, fear 2", "nf 10", "contempt 6, neutral 4")  # fmt: skip
-    outcomes = [votes.OUTCOMES[code] for code in votes.majority(table)]
+    outcomes = [ferplus_votes.OUTCOMES[code] for code in ferplus_votes.majority(table)]
     assert outcomes == ["anger", "no majority", "anger", "unknown", "not a face", "contempt"]
     faces = some([0] * 6, usage=np.array(["Training"] * 6))
     kept = ferplus._label(faces, table, "majority")
@@ -138,7 +138,7 @@ def test_majority_follows_the_readers_rule():
 def test_votes_against_labels_by_hand():
     faces = some([0, 3, 3, 4], usage=np.array(["Training"] * 3 + ["PrivateTest"]))
     table = voted("anger 8, fear 2", "happiness 10", "neutral 6, happiness 4", "nf 10")
-    values, arrays = votes.summarize(faces, table)
+    values, arrays = ferplus_votes.summarize(faces, table)
     assert values["labelled"] == 3 and values["agreement"]["all"]["share"] == pytest.approx(2 / 3)
     one = values["annotator"]["FER2013's label"]
     assert one["all"]["share"] == pytest.approx((0.8 + 1 + 0.4 + 0) / 4)
@@ -150,7 +150,7 @@ def test_votes_against_labels_by_hand():
 
 def test_one_against_the_nine_others():
     table = voted("fear 10", "fear 8, neutral 2", "fear 5, neutral 5", "nf 10")
-    agree, faced = votes.one_against_others(table)
+    agree, faced = ferplus_votes.one_against_others(table)
     # Second row: both who say neutral face a majority of fear. Third: without one vote for fear the nine
     # others are 5 to 4 for neutral, and the other way round, so everybody disagrees. Fourth: no expression.
     assert agree.tolist() == [10, 8, 0, 0] and faced.tolist() == [10, 10, 10, 0]
@@ -159,12 +159,12 @@ def test_one_against_the_nine_others():
 def test_shares_are_ratios_with_intervals():
     agree, faced = np.random.default_rng(0).integers(0, 11, (2, 400))
     agree = np.minimum(agree, faced)
-    found = votes._share(agree, faced)
+    found = ferplus_votes._share(agree, faced)
     assert found["share"] == pytest.approx(agree.sum() / faced.sum())
     spread = [
         np.divide(*np.sum([agree[i], faced[i]], axis=1)) for i in np.random.default_rng(1).integers(0, 400, (800, 400))
     ]
-    assert votes.interval(found).percent() == "{:.1f} [{:.1f}, {:.1f}]".format(
+    assert ferplus_votes.interval(found).percent() == "{:.1f} [{:.1f}, {:.1f}]".format(
         *(100 * found[key] for key in ("share", "low", "high"))
     )
     assert [found["low"], found["high"]] == pytest.approx(np.quantile(spread, [0.025, 0.975]), abs=0.006)
@@ -173,13 +173,13 @@ def test_shares_are_ratios_with_intervals():
 def test_records_answer_where_the_images_are_missing(tmp_path, monkeypatch):
     monkeypatch.setenv("FER_REPORTS", str(tmp_path))
     data = some(np.arange(70) % 7, usage=np.array(["Training"] * 70))
-    stored = describe.measure(data)
+    stored = eda.measure(data)
     assert stored.path.parent == tmp_path / "measurements"
-    again = describe.on_record("fer2013", tmp_path / "measurements")
+    again = eda.on_record("fer2013", tmp_path / "measurements")
     assert again.path == stored.path and again.values["n"] == 70
-    assert describe.on_record("ckplus", tmp_path) is None
+    assert eda.on_record("ckplus", tmp_path) is None
     (stored.path / "done").unlink()
-    assert describe.on_record("fer2013", tmp_path / "measurements") is None
+    assert eda.on_record("fer2013", tmp_path / "measurements") is None
 
 
 @pytest.mark.filterwarnings("error")
@@ -208,4 +208,4 @@ def test_real_votes_have_the_published_counts(real_data):
     if not any(real_data.glob("**/fer2013.csv")):
         pytest.skip("no fer2013.csv there")
     table = ferplus.join(real_data)[1]
-    assert (votes.majority(table) < 8).sum() == 25_060 + 3_199 + 3_153
+    assert (ferplus_votes.majority(table) < 8).sum() == 25_060 + 3_199 + 3_153

@@ -8,7 +8,7 @@ import nbformat
 import papermill
 import pytest
 
-from fer_utils.execute import execute
+from fer_utils.study.notebooks import execute
 
 CELL = """
 class NotOnRecord(FileNotFoundError):

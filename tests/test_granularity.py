@@ -7,7 +7,8 @@ from decimal import ROUND_DOWN, ROUND_HALF_DOWN, ROUND_HALF_UP, Decimal
 
 import pytest
 
-from fer_utils import granularity, stats
+from fer_utils.evaluation import statistics
+from fer_utils.report import granularity
 
 
 def printed_by(k: int, n: int, places: int, rule: str) -> set[str]:
@@ -34,7 +35,7 @@ def test_either_rule_takes_what_one_of_them_allows() -> None:
 def test_rounding_agrees_with_the_older_function() -> None:
     for value in ("67.60", "68.66", "65.64", "63.59", "64.56", "100.00", "0.00"):
         for n in (3589, 7178, 197, 148):
-            assert granularity.reachable(value, n, "rounded") == stats.reachable(value, n)
+            assert granularity.reachable(value, n, "rounded") == statistics.reachable(value, n)
 
 
 def test_the_reports_numbers() -> None:

@@ -8,11 +8,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from fer_utils import explain, inspection, plots, weights
-from fer_utils.config import Phase, RunConfig
+from fer_utils import plots, study
+from fer_utils.analysis import saliency, trained_networks
 from fer_utils.data import synthetic
 from fer_utils.records import Measurement, Record
-from fer_utils.training import run
+from fer_utils.records.config import Phase, RunConfig
+from fer_utils.training import run, weights
 
 LAYERS = ["block3_conv1", "block3_relu1"]
 
@@ -36,17 +37,17 @@ def here(store: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.usefixtures("here")
 def test_maps_are_measured_once_and_read_without_weights(record: Record, monkeypatch: pytest.MonkeyPatch) -> None:
-    measure = partial(inspection.maps, layers=LAYERS)
-    found = inspection.measured("maps", record, measure, "validation")
+    measure = partial(trained_networks.maps, layers=LAYERS)
+    found = trained_networks.measured("maps", record, measure, "validation")
     assert found.path.name == f"maps1-validation-{record.id}"
     assert found.values["n"] == 7 and found.values["counts"] == [1] * 7
     assert found.arrays["occlusion"].shape == (7, 7, 7) and found.arrays["cam_0"].shape == (7, 12, 12)
     assert found.arrays["cam_1"].shape == (7, 6, 6) and found.arrays["cascade_0"].shape == (4, 7)
-    faces = inspection.images_of(record, "validation")
-    cam = explain.grad_cam(weights.rebuild(record), faces.images, faces.labels, "block3_conv1")
-    np.testing.assert_allclose(found.arrays["cam_0"], explain.class_means(cam, faces.labels, 7), atol=1e-4)
+    faces = trained_networks.images_of(record, "validation")
+    cam = saliency.grad_cam(weights.rebuild(record), faces.images, faces.labels, "block3_conv1")
+    np.testing.assert_allclose(found.arrays["cam_0"], saliency.class_means(cam, faces.labels, 7), atol=1e-4)
     monkeypatch.setattr(weights, "rebuild", None)
-    assert inspection.measured("maps", record, measure, "validation").values == found.values
+    assert trained_networks.measured("maps", record, measure, "validation").values == found.values
 
 
 @pytest.mark.usefixtures("here")
@@ -57,27 +58,30 @@ def test_nothing_without_weights_and_a_new_training_only_when_asked(
         raise FileNotFoundError
 
     monkeypatch.setattr(weights, "rebuild", gone)
-    monkeypatch.setattr(weights, "at_hand", lambda *_: pytest.fail("trained although nobody asked"))
-    assert inspection.measured("other", record, inspection.stress, "test") is None
-    assert inspection.measured("other", record, inspection.stress, "test", retrain=True, compute_missing=False) is None
-    assert inspection.stressed([record], limit=3) is None
+    monkeypatch.setattr(study, "with_weights", lambda *_: pytest.fail("trained although nobody asked"))
+    assert trained_networks.measured("other", record, trained_networks.stress, "test") is None
+    assert (
+        trained_networks.measured("other", record, trained_networks.stress, "test", retrain=True, compute_missing=False)
+        is None
+    )
+    assert trained_networks.stressed([record], limit=3) is None
 
 
 @pytest.mark.usefixtures("here")
 def test_stress_of_a_run_agrees_with_its_predictions(record: Record) -> None:
-    found = inspection.stressed([record, record])
+    found = trained_networks.stressed([record, record])
     labels, logits = record.predictions("test")
     assert found.predicted.shape == (11, 6, 14) and (found.labels == np.tile(labels, 2)).all()
     np.testing.assert_array_equal(found.predicted[4, 0], np.tile(logits.argmax(axis=1), 2))
-    few = inspection.stressed([record], limit=5)
-    rows = inspection.kept_rows(7, 5)
+    few = trained_networks.stressed([record], limit=5)
+    rows = trained_networks.kept_rows(7, 5)
     np.testing.assert_array_equal(few.labels, labels[rows])
     np.testing.assert_array_equal(few.predicted[0, 0], logits.argmax(axis=1)[rows])
 
 
 def test_kept_rows_are_a_fixed_choice_in_order() -> None:
-    assert inspection.kept_rows(4, None).tolist() == inspection.kept_rows(4, 9).tolist() == [0, 1, 2, 3]
-    rows = inspection.kept_rows(100, 10)
+    assert trained_networks.kept_rows(4, None).tolist() == trained_networks.kept_rows(4, 9).tolist() == [0, 1, 2, 3]
+    rows = trained_networks.kept_rows(100, 10)
     assert len(set(rows.tolist())) == 10 and (np.diff(rows) > 0).all()
 
 
@@ -96,41 +100,41 @@ def test_folds_are_pooled_by_their_images(tmp_path: Path) -> None:
                 "occlusion": maps, "cam_0": maps, "agreement_0": np.full(n, value), "cascade_0": np.full((1, n), value),
             }  # fmt: skip
 
-    values, arrays = inspection.pooled([Part([1, 0], 0.0), Part([3, 2], 1.0)])
+    values, arrays = trained_networks.pooled([Part([1, 0], 0.0), Part([3, 2], 1.0)])
     assert values["n"] == 6 and values["counts"] == [4, 2]
     assert arrays["cam_0"][:, 0, 0].tolist() == [0.75, 1.0]
     assert arrays["cascade_0"].tolist() == [[0, 1, 1, 1, 1, 1]] and arrays["agreement_0"].shape == (6,)
     assert values["layers"]["map"]["empty"] == pytest.approx(5 / 6)
-    assert list(inspection.rows(values, arrays)) == ["Grad-CAM\n2×2", "occlusion\n(logit)"]
-    table = inspection.layer_table(values, arrays)
+    assert list(trained_networks.rows(values, arrays)) == ["Grad-CAM\n2×2", "occlusion\n(logit)"]
+    table = trained_networks.layer_table(values, arrays)
     assert table.loc["alike, same class", "map"] == "0.83" and table.loc["images", "map"] == 6
-    assert plots.class_maps(inspection.rows(values, arrays), ["a", "b"], values["counts"]) is not None
+    assert plots.class_maps(trained_networks.rows(values, arrays), ["a", "b"], values["counts"]) is not None
 
 
 def test_maps_of_one_frame_are_alike() -> None:
     found = np.stack([np.arange(9.0).reshape(3, 3) * factor for factor in (1, 2, 3)] + [np.zeros((3, 3))])
-    assert inspection.alike(found, np.array([0, 0, 1, 1])) == {"same": 1.0, "other": 1.0}
-    assert np.isnan(inspection.alike(found[3:], np.array([0]))["same"])
+    assert trained_networks.alike(found, np.array([0, 0, 1, 1])) == {"same": 1.0, "other": 1.0}
+    assert np.isnan(trained_networks.alike(found[3:], np.array([0]))["same"])
 
 
 def test_the_measured_faces_are_the_parts_own(record: Record) -> None:
-    faces = inspection.images_of(record, "validation")
+    faces = trained_networks.images_of(record, "validation")
     whole = synthetic.faces(4, 1)
     assert set(faces.subjects) == set(whole.subjects[whole.usage == "PublicTest"])
 
 
 def test_examples_are_one_validation_image_of_each_class(record: Record) -> None:
-    faces, learnt = inspection.examples(record)
+    faces, learnt = trained_networks.examples(record)
     assert faces.labels.tolist() == list(range(7)) and not learnt.any()
-    assert set(faces.subjects) == set(inspection.images_of(record, "validation").subjects)
+    assert set(faces.subjects) == set(trained_networks.images_of(record, "validation").subjects)
 
 
 def test_examples_take_training_images_where_only_they_may_be_shown(
     record: Record, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    trained = set(inspection.images_of(record, "train").subjects)
-    monkeypatch.setattr(inspection, "may_publish", lambda _, subjects, n: np.isin(subjects, list(trained)))
-    assert inspection.examples(record)[1].all()
+    trained = set(trained_networks.images_of(record, "train").subjects)
+    monkeypatch.setattr(trained_networks, "may_publish", lambda _, subjects, n: np.isin(subjects, list(trained)))
+    assert trained_networks.examples(record)[1].all()
 
 
 def test_shared_validation_leaves_the_persons_of_the_test_out() -> None:
@@ -147,6 +151,6 @@ def test_shared_validation_leaves_the_persons_of_the_test_out() -> None:
         def context(self, part: str, kind: str) -> np.ndarray:
             return self.people[part]
 
-    first, second = inspection.shared_validation([Fold([1, 1, 2], [3, 4]), Fold([3, 5], [1, 2])])
+    first, second = trained_networks.shared_validation([Fold([1, 1, 2], [3, 4]), Fold([3, 5], [1, 2])])
     assert first[0].tolist() == [1, 1, 0, 1]  # persons 1, 1, 2 and 5; 3 is tested
     assert second[0].tolist() == [1, 1] and second[1].shape == (2, 2)  # persons 3 and 5

@@ -7,9 +7,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from fer_utils import models, tables
+from fer_utils import models
 from fer_utils.live import bench, export, networks, quantise
 from fer_utils.live.description import Description
+from fer_utils.report import pages
 
 pytest.importorskip("onnxruntime")
 FACES = np.random.default_rng(0).random((20, 48, 48, 1), dtype=np.float32)
@@ -57,5 +58,5 @@ def test_timing_counts_calls_and_the_clip_holds_its_faces() -> None:
 
 def test_tables_are_markdown() -> None:
     table = pd.DataFrame({"ms": ["1.0", None]}, index=pd.Index(["a", "b"], name="network"))
-    written = tables.pipes(table.fillna("").reset_index())
+    written = pages.pipes(table.fillna("").reset_index())
     assert written == "| network | ms |\n| --- | --- |\n| a | 1.0 |\n| b |  |\n"

@@ -11,14 +11,15 @@ import numpy as np
 import pytest
 from test_records import CONFIG, written
 
-from fer_utils import calibration, models
+from fer_utils import models
 from fer_utils.__main__ import main
-from fer_utils.config import Phase, RunConfig
+from fer_utils.evaluation import calibration
 from fer_utils.live import engines, export, graph, modelfiles, networks
 from fer_utils.live.description import Description
 from fer_utils.models.attention import attend
 from fer_utils.models.common import Layers, Settings
 from fer_utils.records import Record
+from fer_utils.records.config import Phase, RunConfig
 from fer_utils.training import run
 
 onnx = pytest.importorskip("onnx")

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from fer_utils import augment
+from fer_utils.data import augmentation
 from fer_utils.live import Box, UnreadableError, crops, read_image
 from fer_utils.live.faces import overlap
 from fer_utils.live.images import MAX_PIXELS, as_bgr, as_frame, as_grey, reduced, write_image
@@ -135,10 +135,10 @@ def test_crops_go_through_the_function_of_training() -> None:
     boxes = [Box(20, 30, 100, 100), Box(150, 90, 30, 40), Box(60, 60, 48, 48)]
     batch = crops.prepared(grey, boxes, 0.0, 48)
     assert batch.shape == (3, 48, 48, 1) and batch.dtype == np.float32
-    assert (batch[0] == augment.prepare(grey[30:130, 20:120])[0]).all()
-    assert (batch[1] == augment.prepare(grey[90:130, 145:185])[0]).all(), "a square about the centre"
-    assert (batch[2] == augment.prepare(grey[60:108, 60:108])[0]).all()
-    training = augment.apply(grey[None, 60:108, 60:108], augment.draw("none", 0, 0, 1))
+    assert (batch[0] == augmentation.prepare(grey[30:130, 20:120])[0]).all()
+    assert (batch[1] == augmentation.prepare(grey[90:130, 145:185])[0]).all(), "a square about the centre"
+    assert (batch[2] == augmentation.prepare(grey[60:108, 60:108])[0]).all()
+    training = augmentation.apply(grey[None, 60:108, 60:108], augmentation.draw("none", 0, 0, 1))
     assert (batch[2:] == training).all(), "what a network sees in training without augmentation"
     assert crops.prepared(grey, [], 0.0, 48).shape == (0, 48, 48, 1)
 

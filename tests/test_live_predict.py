@@ -12,11 +12,11 @@ import pytest
 from PIL import Image
 from test_live_recognizer import FACE, PICTURE, Engine, near
 
-from fer_utils import backend
 from fer_utils.__main__ import main
 from fer_utils.live import Box, EmotionRecognizer, read_image
 from fer_utils.live import predict as predict_module
 from fer_utils.live.predict import INTERRUPTED, collect, predict
+from fer_utils.training import backend
 
 
 class Fixed:

@@ -11,8 +11,9 @@ import cv2
 import numpy as np
 import pytest
 
-from fer_utils import augment, metrics
+from fer_utils.data import augmentation
 from fer_utils.data.dataset import EXPRESSIONS
+from fer_utils.evaluation import metrics
 from fer_utils.live import Box, EmotionRecognizer, Face, Haar, YuNet, crops, detectors, draw, read_image
 from fer_utils.live.description import Description
 from fer_utils.live.images import as_grey
@@ -83,7 +84,7 @@ def test_what_it_says_follows_from_the_function_of_training(
 ) -> None:
     (face,) = recognizer(picture)
     x, y, side, _ = crops.square(face.box, recognizer.margin)
-    batch = augment.prepare(cv2.cvtColor(picture, cv2.COLOR_BGR2GRAY)[y : y + side, x : x + side])
+    batch = augmentation.prepare(cv2.cvtColor(picture, cv2.COLOR_BGR2GRAY)[y : y + side, x : x + side])
     expected = metrics.softmax(recognizer.engine(batch) / recognizer.engine.description.temperature)
     np.testing.assert_allclose(face.probabilities, expected[0], atol=1e-6)
 

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 from test_live_recognizer import PICTURE, Engine
 
-from fer_utils import metrics
 from fer_utils.data.dataset import EXPRESSIONS
+from fer_utils.evaluation import metrics
 from fer_utils.live import Box, EmotionRecognizer, Face, Frame, Session, Smoother, Smoothing, Tracker, read_image
 from fer_utils.live import sources as sources_module
 from fer_utils.live.sources import Camera, SourceError, VideoFile

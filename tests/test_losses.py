@@ -11,7 +11,7 @@ import keras
 import numpy as np
 import pytest
 
-from fer_utils import losses
+from fer_utils.models import losses
 
 SCORES = np.array([[2.0, 0.5, -1.0], [0.2, 0.1, 0.4], [-3.0, 1.5, 1.0]], np.float32)
 LABELS = np.array([0, 1, 2])

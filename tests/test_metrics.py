@@ -5,7 +5,7 @@ import pytest
 from scipy import special
 from sklearn import metrics as sk
 
-from fer_utils import metrics
+from fer_utils.evaluation import metrics
 
 NAMES = ("a", "b", "c", "d")
 

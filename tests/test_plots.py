@@ -14,10 +14,12 @@ import pytest
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 
 import fer_utils
-from fer_utils import calibration, metrics, plots, pricelist, shortcuts, stats
+from fer_utils import plots
+from fer_utils.analysis.prices import experiments, tables
 from fer_utils.data.dataset import CKPLUS_EXPRESSIONS, EXPRESSIONS, FERPLUS_EXPRESSIONS
+from fer_utils.evaluation import calibration, metrics, statistics
 from fer_utils.plots import style
-from fer_utils.plots.claims import COLOURS
+from fer_utils.plots.reports import COLOURS
 
 PUBLISHABLE = ("S052", "S055", "S074", "S106", "S111", "S113", "S121", "S124", "S125", "S130", "S132")
 PRIVATE = ("S010", "S053", "S005", "S520", "S1060", "S552", "S131", "S999")
@@ -54,9 +56,7 @@ def rendered(figure):
 # ---------------------------------------------------------------- what may be published
 
 
-@pytest.mark.parametrize(
-    "name", ["fer2013", "ferplus", "FER2013", "Synthetic", "CKPLUS", "", "webcam", "affectnet"]
-)
+@pytest.mark.parametrize("name", ["fer2013", "ferplus", "FER2013", "Synthetic", "CKPLUS", "", "webcam", "affectnet"])
 def test_faces_of_other_datasets_are_private(name):
     assert not plots.may_publish(name, None, 3).any()
     assert not plots.may_publish(name, ["S052"] * 3, 3).any()
@@ -74,9 +74,7 @@ def test_exactly_eleven_subjects_of_ckplus_are_free():
     assert plots.may_publish("ckplus", ["S52", "s052", "S132"], 3).all()
 
 
-@pytest.mark.parametrize(
-    "subject", [*PRIVATE, "", "52", "S", "S052x", "xS052", "S052_001", "S52.0", "S-52", " S052"]
-)
+@pytest.mark.parametrize("subject", [*PRIVATE, "", "52", "S", "S052x", "xS052", "S052_001", "S52.0", "S-52", " S052"])
 def test_anything_but_a_known_name_is_private(subject):
     assert not plots.may_publish("ckplus", [subject], 1).any()
 
@@ -98,9 +96,7 @@ def test_a_withheld_face_leaves_no_trace(name, published):
     first, second = (plots.faces(some_faces(4, seed), **options) for seed in (1, 2))
     assert drawn(first) == []
     np.testing.assert_array_equal(rendered(first), rendered(second))
-    assert "are not published; run the notebook with your own copy to see them" in " ".join(
-        style.notes(first)
-    )
+    assert "are not published; run the notebook with your own copy to see them" in " ".join(style.notes(first))
 
 
 def test_withheld_fer2013_says_so_in_these_words():
@@ -296,9 +292,7 @@ def test_stamp_marks_the_quick_profile_once():
     plots.stamp(figure, "quick")
     assert [text for text in style.notes(figure) if "numbers mean nothing" in text] == [style.QUICK_STAMP]
     for profile in (None, "cpu", "full"):
-        assert style.QUICK_STAMP not in style.notes(
-            plots.class_distribution([0, 1], ["a", "b"], profile=profile)
-        )
+        assert style.QUICK_STAMP not in style.notes(plots.class_distribution([0, 1], ["a", "b"], profile=profile))
     with pytest.raises(ValueError, match="profile must be one of"):
         plots.stamp(figure, "fast")
 
@@ -325,9 +319,7 @@ def test_use_style_sets_matplotlib(rng):
 
 
 def test_labels_at_the_ends_do_not_overlap():
-    history = pd.DataFrame(
-        {"epoch": [1, 2], "loss": [1.0, 0.5], "val_loss": [1.0, 0.5], "test_loss": [1.0, 0.5]}
-    )
+    history = pd.DataFrame({"epoch": [1, 2], "loss": [1.0, 0.5], "val_loss": [1.0, 0.5], "test_loss": [1.0, 0.5]})
     figure = plots.learning_curves(history.assign(accuracy=0.5, val_accuracy=0.5, test_accuracy=0.5))
     figure.draw_without_rendering()
     for ax in figure.axes:
@@ -340,7 +332,12 @@ def test_labels_at_the_ends_do_not_overlap():
 
 def claimed(**measured):
     """A system as `plots.claims` takes it: half of 60 images right, and a claim that nothing was measured of."""
-    dot = {"interval": stats.wilson_interval(30, 60), "reduced": True, "learned": True, "short": "n = 60 *"} | measured
+    dot = {
+        "interval": statistics.wilson_interval(30, 60),
+        "reduced": True,
+        "learned": True,
+        "short": "n = 60 *",
+    } | measured
     dots = {"re-run as reported": None, "sound": SimpleNamespace(**dot)}
     return SimpleNamespace(system="report", detail="network", claimed=0.9848, dots=dots)
 
@@ -350,18 +347,16 @@ def every_figure(profile):
     rng = np.random.default_rng(0)
     images, labels = some_faces(60), np.arange(60) % 3
     names, logits = EXPRESSIONS[:3], rng.normal(size=(60, 3))
-    counts, ends = metrics.confusion(labels, logits), [stats.wilson_interval(30, 60), None]
+    counts, ends = metrics.confusion(labels, logits), [statistics.wilson_interval(30, 60), None]
     epochs = np.arange(1, 13)
     history = pd.DataFrame({"epoch": epochs, "phase": epochs > 6, "learning_rate": 0.1 / epochs})
-    history = history.assign(
-        loss=1 / epochs, accuracy=epochs / 13, val_loss=2 / epochs, val_accuracy=epochs / 15
-    )
+    history = history.assign(loss=1 / epochs, accuracy=epochs / 13, val_loss=2 / epochs, val_accuracy=epochs / 15)
     p, synthetic = {"profile": profile}, {"dataset_name": "synthetic", "profile": profile}
     versions = np.stack([images[:2]] * 2, axis=1)
     trials = pd.DataFrame({"score": [0.2, 0.3], "width": [1, 2]}).assign(method="random", epochs=2, own_epochs=2, n=60)
     space = {"width": {"kind": "choice", "values": [1, 2]}}
     grown = pd.DataFrame({"step": "load", "images": [9, 99], "megabytes": [1, 11], "seconds": [1, 9], "grown": [2, 12]})
-    price = shortcuts.Price("A", "B − C", stats.wilson_interval(30, 60), (0.4, 0.6), "leak", "D")
+    price = experiments.Price("A", "B − C", statistics.wilson_interval(30, 60), (0.4, 0.6), "leak", "D")
     return {
         "augmentation_sheet": plots.augmentation_sheet(images[:2], versions, "none", **synthetic),
         "cascade": plots.cascade(["head", "stem"], {"map": rng.normal(size=(2, 9))}, **p),
@@ -372,7 +367,7 @@ def every_figure(profile):
         "confusion_matrices": plots.confusion_matrices({"A": counts, "B": counts}, names, **p),
         "confusion_matrix": plots.confusion_matrix(counts, names, **p),
         "correlation": plots.correlation(np.corrcoef(rng.normal(size=(3, 9))), names, **p),
-        "error_budget": plots.error_budget([pricelist.sample_size(0.5, 60)], **p),
+        "error_budget": plots.error_budget([tables.sample_size(0.5, 60)], **p),
         "faces": plots.faces(images[:3], **synthetic),
         "forest": plots.forest({"data": [price]}, **p),
         "scenes": plots.scenes([np.full((40, 60), 128, np.uint8)], [[]], dataset_name="synthetic", **p),
@@ -392,7 +387,7 @@ def every_figure(profile):
         "sample_grid": plots.sample_grid(images, labels, names, rng, **synthetic),
         "simulated": plots.simulated({"A": pd.DataFrame({"a": [0.1, 0.2]})}, references={"A": 15}, **p),
         "search_progress": plots.search_progress({"random": trials}, **p),
-        "stress_curves": plots.stress_curves({"A": {"blur": [stats.wilson_interval(30, 60)] * 6}}, **p),
+        "stress_curves": plots.stress_curves({"A": {"blur": [statistics.wilson_interval(30, 60)] * 6}}, **p),
         "split_distribution": plots.split_distribution(labels, np.repeat(["train", "test"], 30), names, **p),
     }
 

@@ -6,11 +6,12 @@ from dataclasses import replace
 
 import pytest
 
-from fer_utils import models, reported
-from fer_utils.augment import POLICIES
-from fer_utils.config import Phase, RunConfig
+from fer_utils import models
+from fer_utils.data.augmentation import POLICIES
 from fer_utils.data.splits import SplitSpec
-from fer_utils.protocols import REPORTED, Recipe, configs, recipe, table
+from fer_utils.records.config import Phase, RunConfig
+from fer_utils.report import claims
+from fer_utils.study.protocols import REPORTED, Recipe, configs, recipe, serves, table
 
 ROWS = pytest.mark.parametrize("row", REPORTED, ids=lambda row: "-".join(row.key))
 
@@ -18,7 +19,7 @@ ROWS = pytest.mark.parametrize("row", REPORTED, ids=lambda row: "-".join(row.key
 def test_every_report_has_a_row_and_every_row_one_key() -> None:
     assert {row.report for row in REPORTED} == {"psg2025", "cutm2024", "xavengers2025", "iitk2023", "colab2023"}
     assert len({row.key for row in REPORTED}) == len(REPORTED)
-    assert {(row.model, row.dataset) for row in REPORTED} == {(c.model, c.dataset) for c in reported.CLAIMS}
+    assert {(row.model, row.dataset) for row in REPORTED} == {(c.model, c.dataset) for c in claims.CLAIMS}
 
 
 @ROWS
@@ -26,7 +27,7 @@ def test_a_row_names_things_that_exist(row: Recipe) -> None:
     assert row.model in models.names() and row.augmentation in POLICIES
     assert len(row.epochs) == len(row.learning_rates)
     assert row.ours <= {"split", "augmentation", "optimizer", "learning_rates", "epochs", "batch_size", "extra",
-                        "monitor", "kept", "scored"}  # fmt: skip
+                        "monitor", "kept", "scored", "precision"}  # fmt: skip
 
 
 @ROWS
@@ -43,17 +44,37 @@ def test_reported_runs_train_as_the_report_did(row: Recipe) -> None:
 @ROWS
 def test_sound_runs_choose_on_validation_and_train_the_same(row: Recipe) -> None:
     runs = configs(row.model, row.dataset, "sound", seeds=(0, 1, 2))
-    assert len(runs) == (30 if row.dataset == "ckplus" else 3) and len({run.key for run in runs}) == len(runs)
+    assert len(runs) == (15 if row.dataset == "ckplus" else 3) and len({run.key for run in runs}) == len(runs)
     (as_reported,) = configs(row.model, row.dataset, "reported")
     for run in runs:
-        assert run.monitor == "validation" and run.chosen_on_test == () and run.keep == ("best_validation", "last")
+        assert run.monitor == "validation" and run.chosen_on_test == ()
+        assert run.keep[:2] == ("best_validation", "last") and set(run.keep[2:]) <= {"block_1", "block_2"}
+        if as_reported.split == run.split and as_reported.monitor == run.monitor:
+            assert run.seed or run.key == as_reported.key, "one training serves both"
         kept = {name: getattr(as_reported, name) for name in ("split", "monitor", "keep", "protocol", "seed")}
         assert replace(run, **kept) == as_reported
         if row.dataset == "ckplus":
-            assert (run.split.kind, run.split.groups, run.split.n_folds) == ("kfold", "subjects", 10)
+            assert (run.split.kind, run.split.groups, run.split.n_folds) == ("kfold", "subjects", 5)
             assert run.split.validation_size > 0
         else:
             assert run.split == SplitSpec("usage")
+
+
+def test_three_large_networks_train_on_fer2013_in_bfloat16_and_the_table_says_so() -> None:
+    quicker = {(row.model, row.dataset) for row in REPORTED if row.precision != "float32"}
+    assert quicker == {(name, "fer2013") for name in ("iitk2023_model2", "colab2023", "resnet_transfer")}
+    for row in REPORTED:
+        assert {run.precision for p in ("reported", "sound") for run in configs(*row.key[1:], p)} == {row.precision}
+        assert ("precision" in row.ours) == (row.precision != "float32")
+    assert configs("colab2023", "synthetic", "sound")[0].precision == "float32"
+    assert table().loc[("colab2023", "colab2023", "fer2013"), "precision"] == "mixed bfloat16 (ours)"
+
+
+def test_psg2025_on_fer2013_is_by_usage_and_one_training() -> None:
+    (as_reported,), (sound,) = (configs("psg2025", "fer2013", p, epochs=(12, 4, 2)) for p in ("reported", "sound"))
+    assert as_reported.key == sound.key and sound.split == SplitSpec("usage")
+    assert sound.keep == ("best_validation", "last", "block_1", "block_2")
+    assert serves(as_reported, "sound") and serves(sound, "reported")
 
 
 def test_psg2025s_three_blocks() -> None:
@@ -107,17 +128,17 @@ def test_the_table_says_what_is_ours_and_shouts_test() -> None:
 
 
 def test_claims_are_found_by_model_dataset_and_report() -> None:
-    assert reported.headline("psg2025", "ckplus").percent == 98.48
-    assert reported.headline("psg2025", "ferplus") is None
-    assert {claim.report for claim in reported.claims(report="iitk2023")} == {"iitk2023"}
+    assert claims.headline("psg2025", "ckplus").percent == 98.48
+    assert claims.headline("psg2025", "ferplus") is None
+    assert {claim.report for claim in claims.claims(report="iitk2023")} == {"iitk2023"}
     for row in REPORTED:
-        assert sum(claim.headline for claim in reported.claims(row.model, row.dataset, row.report)) == 1
-    assert all(0 < claim.percent < 100 for claim in reported.CLAIMS)
+        assert sum(claim.headline for claim in claims.claims(row.model, row.dataset, row.report)) == 1
+    assert all(0 < claim.percent < 100 for claim in claims.CLAIMS)
 
 
 def test_printed_reports_are_consistent_with_themselves() -> None:
-    printed = reported.xavengers_report()
+    printed = claims.xavengers_report()
     assert printed["support"].sum() == 3589 and printed["support"].tolist() == [491, 55, 528, 879, 594, 416, 626]
     f1 = 2 * printed["precision"] * printed["recall"] / (printed["precision"] + printed["recall"])
     assert (f1 - printed["f1"]).abs().max() < 0.011
-    assert reported.psg_blocks()["accuracy"].tolist() == [0.86, 0.98, 0.98]
+    assert claims.psg_blocks()["accuracy"].tolist() == [0.86, 0.98, 0.98]

@@ -16,11 +16,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from fer_utils import metrics, records, storage
-from fer_utils.config import RECIPE_VERSION, Phase, RunConfig
+from fer_utils import records
 from fer_utils.data import EXPRESSIONS
 from fer_utils.data.splits import SplitSpec
+from fer_utils.evaluation import metrics
+from fer_utils.files import locks, writing
 from fer_utils.records import Record
+from fer_utils.records.config import RECIPE_VERSION, Phase, RunConfig
 
 CONFIG = RunConfig(
     "tiny", "synthetic", (Phase(2, 1e-3),), split=SplitSpec("kfold", groups="subjects", fold=1, validation_size=0.2),
@@ -214,7 +216,7 @@ def test_nothing_stays_of_a_record_whose_writing_fails(
             raise OSError(28, "No space left on device")
         replace_file(source, target)
 
-    monkeypatch.setattr(storage.os, "replace", full_disk)
+    monkeypatch.setattr(writing.os, "replace", full_disk)
     path = tmp_path / records.identify(CONFIG, FINGERPRINT)
     with pytest.raises(OSError, match="No space left"):
         written(tmp_path)
@@ -224,7 +226,7 @@ def test_nothing_stays_of_a_record_whose_writing_fails(
 def test_atomic_keeps_the_old_file_when_writing_fails(tmp_path: Path) -> None:
     path = tmp_path / "file"
     path.write_text("old")
-    with pytest.raises(RuntimeError), records.atomic(path, "w") as file:
+    with pytest.raises(RuntimeError), writing.atomic(path, "w") as file:
         file.write("new")
         raise RuntimeError
     assert path.read_text() == "old" and files(tmp_path) == ["file"]
@@ -277,10 +279,10 @@ def test_a_claim_keeps_others_waiting_and_leaves_no_file(tmp_path: Path) -> None
     order = []
 
     def second() -> None:
-        with records.claim(tmp_path / "run"):
+        with locks.claim(tmp_path / "run"):
             order.append("second")
 
-    with records.claim(tmp_path / "run"):
+    with locks.claim(tmp_path / "run"):
         thread = threading.Thread(target=second)
         thread.start()
         time.sleep(0.2)
@@ -290,11 +292,23 @@ def test_a_claim_keeps_others_waiting_and_leaves_no_file(tmp_path: Path) -> None
 
 
 def test_the_claim_of_a_killed_process_is_taken_over_at_once(tmp_path: Path) -> None:
-    code = "import os, sys, pathlib; from fer_utils import records\n"
-    code += "with records.claim(pathlib.Path(sys.argv[1])): os.kill(os.getpid(), 9)"
+    code = "import os, sys, pathlib; from fer_utils.files import locks\n"
+    code += "with locks.claim(pathlib.Path(sys.argv[1])): os.kill(os.getpid(), 9)"
     dead = subprocess.run([sys.executable, "-c", code, str(tmp_path)], cwd=Path(__file__).parent.parent, timeout=300)
     assert dead.returncode == -9 and files(tmp_path) == [".claim"]
     started = time.monotonic()
-    with records.claim(tmp_path):
-        assert time.monotonic() - started < records.LEASE_SECONDS / 2
+    with locks.claim(tmp_path):
+        assert time.monotonic() - started < locks.LEASE_SECONDS / 2
     assert files(tmp_path) == []
+
+
+def test_a_run_is_found_however_its_numbers_are_spelt(tmp_path: Path) -> None:
+    whole, decimal = (replace(CONFIG, phases=(Phase(2, rate),)) for rate in (1, 1.0))
+    record = written(tmp_path, whole)
+    assert records.verify(record) == [] and whole.key != decimal.key
+    for fingerprint in (FINGERPRINT, None):
+        assert records.find(decimal, tmp_path, fingerprint) == records.find(whole, tmp_path, fingerprint) == record
+        assert records.find(replace(decimal, margin=2.0), tmp_path, fingerprint) is None
+    assert records.find(decimal, tmp_path, "f" * 16) is None, "drawn faces have no other copies"
+    (record.path / "run.json").write_text("{")
+    assert records.find(decimal, tmp_path) is None

@@ -13,12 +13,15 @@ import pytest
 from PIL import Image
 from test_shortcuts import finished
 
-from fer_utils import pricelist, protocols, records, report, reported, stats
+from fer_utils import records
+from fer_utils.analysis.prices import tables
+from fer_utils.evaluation import statistics
 from fer_utils.plots import style
-from fer_utils.report import answers, headlines, requirements, shelf
+from fer_utils.report import answers, claims, headlines, one_page, records_index, requirements
 from fer_utils.report.headlines import REPORTED, SOUND, Line
-from fer_utils.report.shelf import Shelf
-from fer_utils.verdicts import NOT_MEASURED
+from fer_utils.report.records_index import Shelf
+from fer_utils.report.verdicts import NOT_MEASURED
+from fer_utils.study import protocols
 
 ROOT = Path(__file__).resolve().parent.parent
 PERSONS = np.repeat(np.arange(10), 4)
@@ -33,7 +36,7 @@ def reports(tmp_path: Path) -> Path:
 
 @pytest.fixture(scope="module")
 def committed() -> Shelf:
-    return shelf.read(ROOT / "reports")
+    return records_index.read(ROOT / "reports")
 
 
 def model2(reports: Path, as_reported: float = 0.95, sound: float = 0.8, epochs: int = 30) -> Line:
@@ -46,7 +49,7 @@ def model2(reports: Path, as_reported: float = 0.95, sound: float = 0.8, epochs:
 
 
 def line(reports: Path, detail: str, dataset: str) -> Line:
-    found = headlines.lines(shelf.read(reports))
+    found = headlines.lines(records_index.read(reports))
     return next(x for x in found if (x.detail, x.dataset) == (detail, dataset))
 
 
@@ -54,12 +57,12 @@ def line(reports: Path, detail: str, dataset: str) -> Line:
 
 
 def test_without_records_every_headline_says_so(reports: Path) -> None:
-    found = headlines.lines(shelf.read(reports))
-    assert [x.claim for x in found] == [claim for claim in reported.CLAIMS if claim.headline]
+    found = headlines.lines(records_index.read(reports))
+    assert [x.claim for x in found] == [claim for claim in claims.CLAIMS if claim.headline]
     assert {dot for x in found for dot in x.dots.values()} == {None}
-    assert report.markdown(found).count(NOT_MEASURED) == 2 * len(found) == 18
-    assert (report.table(found)[[REPORTED, SOUND]] == NOT_MEASURED).all(axis=None)
-    assert report.reading({}) == NOT_MEASURED
+    assert one_page.markdown(found).count(NOT_MEASURED) == 2 * len(found) == 18
+    assert (one_page.table(found)[[REPORTED, SOUND]] == NOT_MEASURED).all(axis=None)
+    assert one_page.reading({}) == NOT_MEASURED
 
 
 def test_records_fill_both_cells_with_what_one_must_know(reports: Path) -> None:
@@ -68,8 +71,8 @@ def test_records_fill_both_cells_with_what_one_must_know(reports: Path) -> None:
     assert (again.interval.estimate, again.interval.n, again.reduced) == (0.95, 40, True)
     assert (sound.interval.estimate, sound.interval.n, sound.folds) == (0.8, 80, 2)
     assert again.interval.low < 0.95 < again.interval.high
-    assert report.cell(again).endswith("n = 40, 1 seed, 30 of 50 epochs")
-    (row,) = [text for text in report.markdown([found]).splitlines() if "Model 2" in text]
+    assert one_page.cell(again).endswith("n = 40, 1 seed, 30 of 50 epochs")
+    (row,) = [text for text in one_page.markdown([found]).splitlines() if "Model 2" in text]
     assert "| 97.97 | **95.0** [" in row and "*reduced budget*: 30 of 50 epochs |" in row
 
 
@@ -93,17 +96,17 @@ def test_what_never_learned_stands_for_nobody_but_is_named(reports: Path) -> Non
     found = line(reports, "Xception, attention", "ckplus")
     assert [m.learned for m in found.found[REPORTED]] == [True, False]
     assert found.dots[REPORTED].variant == "batch norm momentum 0.9 (ours)"
-    notes = " ".join(style.notes(report.figure([found])))
+    notes = " ".join(style.notes(one_page.figure([found])))
     assert "* batch norm momentum 0.9 (ours)." in notes
     assert "Not drawn: psg2025 on CK+48, re-run as reported, as it describes itself: 5.0 [" in notes
-    assert "5.0 [" in report.table([found])["also on record"].iloc[0]
+    assert "5.0 [" in one_page.table([found])["also on record"].iloc[0]
 
 
 def test_what_was_scored_on_training_images_is_said(reports: Path) -> None:
     (config,) = protocols.configs("cutm2024", "fer2013", "reported")
     finished(reports / "runs", config, [0.65] + [0.6] * len(config.keep))
     again = line(reports, "plain CNN", "fer2013").dots[REPORTED]
-    assert again.interval == replace(stats.wilson_interval(3250, 5000), estimate=0.65)
+    assert again.interval == replace(statistics.wilson_interval(3250, 5000), estimate=0.65)
     assert again.note == "n = 5,000, 1 seed, 50 epochs, scored on its training images"
 
 
@@ -120,40 +123,43 @@ def test_own_systems_are_their_recipes_over_seeds(reports: Path) -> None:
     others = [replace(wanted[0], label_smoothing=0.0), replace(wanted[1], score_test=False, seed=7)]
     for config in (*wanted, *others):
         finished(reports / "runs", config, [0.7, 0.7 + 0.05 * config.seed, 0.7])
-    compact, strong = headlines.own(shelf.read(reports))
+    compact, strong = headlines.own(records_index.read(reports))
     assert (compact.system, compact.dots[SOUND].note) == ("compact", "n = 40, 1 seed, 72 epochs")
     assert strong.dots[SOUND].interval.estimate == pytest.approx(0.75)
     assert strong.dots[SOUND].note == "n = 40, 3 seeds, sd 5.0, 120 epochs"
-    table = report.systems(shelf.read(reports))
+    table = one_page.systems(records_index.read(reports))
     how = table.loc[["compact (this study)", "strong_residual (this study)", "strong_plain (this study)"], "how"]
     assert list(how) == ["measured here", "–", "measured here"]
-    assert len(table) == 3 + len(reported.published()), "mirror images are not measured"
+    assert len(table) == 3 + len(claims.published()), "mirror images are not measured"
 
 
 def test_mirror_images_stand_beside_the_number_of_their_seed(reports: Path) -> None:
     runs = [finished(reports / "runs", config, [0.7, 0.7, 0.7]) for config in protocols.compact((0, 1))]
     values = {"test": {"accuracy": 0.75, "low": 0.7, "high": 0.8, "n": 40}}
     records.measure(f"flips-{runs[1].id}", reports / "measurements", lambda: (values, {}))
-    (compact,) = headlines.own(shelf.read(reports))
-    assert report.markdown([compact]).count("; 75.0 with mirror images averaged (seed 1)") == 1
-    assert report.systems(shelf.read(reports)).loc["compact, mirror images"].iloc[0] == "75.0 [70.0, 80.0], n = 40"
+    (compact,) = headlines.own(records_index.read(reports))
+    assert one_page.markdown([compact]).count("; 75.0 with mirror images averaged (seed 1)") == 1
+    assert (
+        one_page.systems(records_index.read(reports)).loc["compact, mirror images"].iloc[0]
+        == "75.0 [70.0, 80.0], n = 40"
+    )
     records.measure(f"flips-{runs[0].id}", reports / "measurements", lambda: (values, {}))
-    assert report.mirrored(compact) == "; 75.0 with mirror images averaged"
+    assert one_page.mirrored(compact) == "; 75.0 with mirror images averaged"
 
 
 def test_a_source_of_weights_is_named(reports: Path) -> None:
     (config,) = protocols.compact((0,), dataset="ckplus")
     for start in ("", "fer2013-compact-usage-s0-0123456789-012345"):
         finished(reports / "runs", replace(config, start_from=start), [0.7, 0.7, 0.7])
-    found = headlines.own(shelf.read(reports))
+    found = headlines.own(records_index.read(reports))
     assert [x.detail for x in found] == ["from random weights", "pre-trained on FER2013"]
 
 
 def test_the_queue_loses_what_is_on_record(reports: Path) -> None:
-    before = report.outstanding(shelf.read(reports))
+    before = one_page.outstanding(records_index.read(reports))
     assert (before["runs"] == before["missing"]).all() and before.index[0] == "plain"
     finished(reports / "runs", *protocols.compact((0,)), [0.7, 0.7, 0.7])
-    after = report.outstanding(shelf.read(reports))
+    after = one_page.outstanding(records_index.read(reports))
     assert (before["missing"] - after["missing"]).to_dict()["compact"] == 1
     assert (before["missing"] - after["missing"]).sum() == 1
 
@@ -162,30 +168,30 @@ def test_the_queue_loses_what_is_on_record(reports: Path) -> None:
 
 
 def test_a_picture_holds_its_numbers_and_is_drawn_again_when_they_change(reports: Path) -> None:
-    path = reports / report.PICTURE
+    path = reports / one_page.PICTURE
     model2(reports)
-    assert report.draw(shelf.read(reports), path)
+    assert one_page.draw(records_index.read(reports), path)
     with Image.open(path) as picture:
-        assert abs(picture.width - report.WIDTH) <= 2
+        assert abs(picture.width - one_page.WIDTH) <= 2
         assert picture.convert("RGB").getpixel((2, 2)) == (255, 255, 255)
-    held = report.drawn(path)["iitk2023, Model 2, CK+48"]
+    held = one_page.drawn(path)["iitk2023, Model 2, CK+48"]
     assert held["claimed"] == 97.97 and held[REPORTED]["estimate"] == 95.0 and held[SOUND]["note"].startswith("n = 80")
-    assert report.drawn(path)["colab2023, plain CNN, FER2013"][SOUND] == NOT_MEASURED
-    assert not report.draw(shelf.read(reports), path), "the same numbers are not drawn again"
+    assert one_page.drawn(path)["colab2023, plain CNN, FER2013"][SOUND] == NOT_MEASURED
+    assert not one_page.draw(records_index.read(reports), path), "the same numbers are not drawn again"
     model2(reports, epochs=50)
-    assert report.draw(shelf.read(reports), path)
-    assert not report.drawn(path)["iitk2023, Model 2, CK+48"][SOUND]["note"].endswith("of 50 epochs")
+    assert one_page.draw(records_index.read(reports), path)
+    assert not one_page.drawn(path)["iitk2023, Model 2, CK+48"][SOUND]["note"].endswith("of 50 epochs")
 
 
 def test_the_committed_picture_shows_the_records(committed: Shelf) -> None:
-    path = ROOT / "reports" / report.PICTURE
-    assert report.drawn(path) == report.numbers(headlines.lines(committed)), f"{path.name}: run `make tables`"
+    path = ROOT / "reports" / one_page.PICTURE
+    assert one_page.drawn(path) == one_page.numbers(headlines.lines(committed)), f"{path.name}: run `make tables`"
     assert path.stat().st_size < 500_000
 
 
 def test_figure_and_table_say_the_same(committed: Shelf) -> None:
     found = headlines.lines(committed)
-    table, picture = report.markdown(found), report.numbers(found)
+    table, picture = one_page.markdown(found), one_page.numbers(found)
     assert len(table.splitlines()) == 2 + len(found)
     for name, row in zip(picture, table.splitlines()[2:], strict=True):
         value = picture[name][SOUND]
@@ -197,11 +203,11 @@ def test_figure_and_table_say_the_same(committed: Shelf) -> None:
 
 
 def test_a_price_is_read_by_its_interval() -> None:
-    def priced(name: str, low: float, high: float) -> pricelist.Price:
-        interval = stats.Interval((low + high) / 2, low, high, 0.95, 9, "")
-        return pricelist.Price(name, "A − B", interval, (), "leak", "")
+    def priced(name: str, low: float, high: float) -> tables.Price:
+        interval = statistics.Interval((low + high) / 2, low, high, 0.95, 9, "")
+        return tables.Price(name, "A − B", interval, (), "leak", "")
 
-    text = report.reading({"CK+48, tiny": [priced("A", 0.1, 0.3), priced("B", -0.1, 0.1), priced("C", -0.3, -0.1)]})
+    text = one_page.reading({"CK+48, tiny": [priced("A", 0.1, 0.3), priced("B", -0.1, 0.1), priced("C", -0.3, -0.1)]})
     assert text.startswith("- **Test images known from training.** *Raises:* A (CK+48): +20.0 [10.0, 30.0].")
     assert "*Not shown either way:* B (CK+48)" in text and "*Lowers:* C (CK+48): -20.0" in text
 
@@ -210,9 +216,9 @@ def test_a_price_is_read_by_its_interval() -> None:
 
 
 def test_every_report_is_asked_and_every_answer_is_honest_without_records(reports: Path) -> None:
-    table = requirements.table(shelf.read(reports))
-    assert set(table.index) == {claim.report for claim in reported.CLAIMS}
-    kinds = {NOT_MEASURED, answers.nothing(shelf.read(reports)), answers.absent(shelf.read(reports))}
+    table = requirements.table(records_index.read(reports))
+    assert set(table.index) == {claim.report for claim in claims.CLAIMS}
+    kinds = {NOT_MEASURED, answers.nothing(records_index.read(reports)), answers.absent(records_index.read(reports))}
     said = {"; ".join(dict.fromkeys(re.sub("^.*: ", "", part) for part in x.split("; "))) for x in table["measured"]}
     assert said == kinds
 
@@ -242,7 +248,7 @@ def test_every_answer_can_be_read_from_the_committed_records(committed: Shelf) -
     for row in requirements.REQUIREMENTS:
         text = row.measured(committed)
         assert text and "nan" not in text and "None" not in text, row.asks
-    assert "FER2013: 35,887 images" in answers.eda(committed)
+    assert "FER2013: 35,887 images" in answers.data_counts(committed)
     assert NOT_MEASURED not in answers.failures(committed)
 
 
@@ -250,9 +256,9 @@ def test_speed_is_read_from_what_the_bench_wrote(reports: Path) -> None:
     part = {"columns": ["network", "ONNX Runtime, ms", "p95"], "data": [["psg2025", "7.50", ""]]}
     values = {"machine": "a laptop; 2 threads; load average before the start 0.1", "tables": [part]}
     records.measure("speed-laptop", reports / "measurements", lambda: (values, {}))
-    answer = answers.speed(["psg2025"], ("ONNX Runtime, ms", "p95", "frames/s"))(shelf.read(reports))
+    answer = answers.speed(["psg2025"], ("ONNX Runtime, ms", "p95", "frames/s"))(records_index.read(reports))
     assert answer == "psg2025: ONNX Runtime, ms 7.50 (a laptop)"
-    assert answers.speed(["none"], ("p95",))(shelf.read(reports)) == NOT_MEASURED
+    assert answers.speed(["none"], ("p95",))(records_index.read(reports)) == NOT_MEASURED
 
 
 def test_differences_are_paired_and_of_equal_budgets(reports: Path) -> None:
@@ -260,6 +266,6 @@ def test_differences_are_paired_and_of_equal_budgets(reports: Path) -> None:
         for config in protocols.configs("iitk2023_model1", "ckplus", "sound", n_folds=2, epochs=[epochs], loss=loss):
             share = 0.9 if loss == "cross_entropy" else 0.8
             finished(reports / "runs", config, [0.9, share, share], subjects=PERSONS + 10 * config.split.fold)
-    said = answers.losses(shelf.read(reports))
+    said = answers.losses(records_index.read(reports))
     assert said.startswith("Model 1, CK+48, cross-entropy minus L2-SVM: +10.0 [")
     assert "Weston" not in said, "another number of epochs is another comparison"

@@ -9,10 +9,11 @@ import numpy as np
 import pytest
 from scipy import stats as scipy_stats
 
-from fer_utils import bias, errors, plots, robustness
+from fer_utils import plots
+from fer_utils.analysis import bias, corruptions, label_disagreement
+from fer_utils.analysis.corruptions import SEVERITIES, corrupt
 from fer_utils.data import synthetic
 from fer_utils.data.dataset import FERPLUS_EXPRESSIONS
-from fer_utils.robustness import SEVERITIES, corrupt
 
 NAMES = list(SEVERITIES)
 
@@ -119,7 +120,7 @@ def mean_grey_logits(images: np.ndarray) -> np.ndarray:
 
 def test_stress_scores_every_damage() -> None:
     images = np.stack([np.full((48, 48), grey, np.uint8) for grey in (60, 110, 200)])
-    arrays = robustness.stress(mean_grey_logits, images)
+    arrays = corruptions.stress(mean_grey_logits, images)
     assert arrays["predicted"].shape == (11, 6, 3) and arrays["predicted"].dtype == np.uint8
     assert (arrays["predicted"][:, 0] == [0, 0, 1]).all()
     brightness = arrays["predicted"][NAMES.index("brightness")]
@@ -130,29 +131,29 @@ def test_stress_scores_every_damage() -> None:
 
 def test_mean_corruption_error_by_hand() -> None:
     """Two images, two people: one always right, one wrong in half of the damaged versions and on the clean image."""
-    found = robustness.errors(np.array([0, 1]), np.array([0.0, 0.5]))
+    found = corruptions.errors(np.array([0, 1]), np.array([0.0, 0.5]))
     assert (found.clean.estimate, found.corrupted.estimate, found.added.estimate) == (0.5, 0.25, -0.25)
     assert found.ratio == 0.5
-    assert np.isnan(robustness.errors(np.zeros(2), np.array([0.5, 1.0])).ratio)
+    assert np.isnan(corruptions.errors(np.zeros(2), np.array([0.5, 1.0])).ratio)
 
 
 def test_pooled_folds_give_one_summary() -> None:
     predicted = np.zeros((11, 6, 2), np.uint8)
     predicted[:, 1:, 1] = 1
     part = {"predicted": predicted, "confidence": np.full((11, 6, 2), 0.9, np.float16)}
-    pooled = robustness.pool([(np.array([0, 0]), part, np.array([0, 1])), (np.array([0, 1]), part, np.array([2, 3]))])
+    pooled = corruptions.pool([(np.array([0, 0]), part, np.array([0, 1])), (np.array([0, 1]), part, np.array([2, 3]))])
     assert pooled.correct.shape == (11, 6, 4) and pooled.people is not None
     summary = pooled.summary()
     assert summary.clean.estimate == 0.25  # the last image alone is wrong when clean
     assert summary.corrupted.estimate == 0.25 and summary.added.estimate == 0
     assert [i.estimate for i in pooled.curve("blur")] == [0.75] * 6
-    assert robustness.pool([(np.array([0, 0]), part, None)]).people is None
+    assert corruptions.pool([(np.array([0, 0]), part, None)]).people is None
 
 
 def test_tables_are_sorted_and_in_percent() -> None:
     predicted = np.zeros((11, 6, 2), np.int64)
     predicted[3, 2:, 0] = 1  # blur of severity 2 and more: one of two images wrong
-    found = robustness.Stress(np.zeros(2, np.int64), predicted, np.full((11, 6, 2), 0.75))
+    found = corruptions.Stress(np.zeros(2, np.int64), predicted, np.full((11, 6, 2), 0.75))
     table = found.table()
     assert table.index[0] == "blur" and table.loc["blur"].tolist() == [0, 0, 50, 50, 50, 50, 40, 40]
     assert (table.drop(index="blur") == 0).all(axis=None)
@@ -252,7 +253,7 @@ def test_errors_beside_votes_by_hand() -> None:
     votes = np.array([
         votes_for(fear=10), votes_for(fear=8, sadness=2), votes_for(fear=4, sadness=6), votes_for(fear=9, surprise=1),
     ])  # fmt: skip
-    values, arrays = errors.compare(labels, predicted, votes)
+    values, arrays = label_disagreement.compare(labels, predicted, votes)
     wrong = values["wrong"]
     assert wrong["n"] == 2
     assert [wrong[k]["share"] for k in ("any vote", "no fewer votes", "majority")] == [0.5, 0.5, 0.5]
@@ -262,18 +263,18 @@ def test_errors_beside_votes_by_hand() -> None:
     assert towards["difference"]["share"] == pytest.approx(0.25)
     assert arrays["network"][2].tolist() == [0, 0, 2, 1, 1, 0, 0]
     assert arrays["annotators"][2].tolist() == votes.sum(axis=0).tolist()
-    assert errors.seven(arrays["annotators"])[2].tolist() == [0, 0, 31, 0, 8, 1, 0]
+    assert label_disagreement.seven(arrays["annotators"])[2].tolist() == [0, 0, 31, 0, 8, 1, 0]
     assert arrays["agreeing"][:, [4, 8, 9, 10]].tolist() == [[1, 1, 1, 1], [0, 1, 0, 1]]
     assert values["accuracy"]["share"] == 0.5
     assert values["accuracy_ferplus"]["share"] == 0.75  # by the majority the third face is sad
-    lines = errors.table(values)
+    lines = label_disagreement.table(values)
     assert lines["wrong answers (2 of 4) with any vote, in %"].startswith("50.0 [")
     assert lines["rank correlation of the 42 confusions"].count(",") == 1
 
 
 def test_without_data_only_what_is_on_record_is_read() -> None:
     with pytest.raises(FileNotFoundError, match="not on record"):
-        errors.measure(SimpleNamespace(id="nobody"), None)
+        label_disagreement.measure(SimpleNamespace(id="nobody"), None)
 
 
 def test_confusions_of_a_network_that_answers_as_people_vote_correlate() -> None:
@@ -282,9 +283,9 @@ def test_confusions_of_a_network_that_answers_as_people_vote_correlate() -> None
     chances = 0.5 * np.eye(7)[labels] + 0.5 * rng.dirichlet(np.ones(7), 7)[labels]
     seven = np.array([rng.multinomial(10, p / p.sum()) for p in chances])
     votes = np.zeros((420, 10), np.int64)
-    votes[:, errors.TO_FERPLUS] = seven
+    votes[:, label_disagreement.TO_FERPLUS] = seven
     alike = np.array([rng.choice(7, p=p / p.sum()) for p in chances])
-    cells = [errors.compare(labels, p, votes)[0]["cells"] for p in (alike, rng.integers(0, 7, 420))]
+    cells = [label_disagreement.compare(labels, p, votes)[0]["cells"] for p in (alike, rng.integers(0, 7, 420))]
     assert cells[0]["share"] > 0.7 > 0.4 > cells[1]["share"]
     assert cells[0]["low"] < cells[0]["share"] < cells[0]["high"]
 

@@ -8,16 +8,17 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from fer_utils import data, plots, scaling
+from fer_utils import data, plots
 from fer_utils.data import audit
+from fer_utils.study import growth
 
 
 def test_the_file_reads_as_fer2013_and_every_tenth_image_is_a_copy(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("FER_CACHE", str(tmp_path / "cache"))
-    scaling.append(tmp_path / "fer2013.csv", 0, 60)
-    scaling.append(tmp_path / "fer2013.csv", 60, 100)
+    growth.append(tmp_path / "fer2013.csv", 0, 60)
+    growth.append(tmp_path / "fer2013.csv", 60, 100)
     faces = data.load("fer2013", tmp_path)
     assert len(faces) == 100 and faces.n_classes == 7
     found = audit.duplicates(faces)
@@ -34,7 +35,7 @@ def test_slopes_tell_linear_from_quadratic_and_count_copies() -> None:
         )
     ]  # fmt: skip
     table = pd.concat(rows)
-    found = scaling.slopes(table)
+    found = growth.slopes(table)
     np.testing.assert_allclose(found.to_numpy(), [[1, 1], [2, 3]])
     figure = plots.growth(table, caption="A test.")
     assert [ax.get_xscale() for ax in figure.axes] == ["log", "log"]
@@ -44,8 +45,8 @@ def test_slopes_tell_linear_from_quadratic_and_count_copies() -> None:
 
 def test_one_step_counts_time_and_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("FER_CACHE", str(tmp_path / "cache"))
-    scaling.append(tmp_path / "fer2013.csv", 0, 100)
+    growth.append(tmp_path / "fer2013.csv", 0, 100)
     for name in ("load", "audit", "predict"):
-        found = scaling.step(name, tmp_path)
+        found = growth.step(name, tmp_path)
         assert found["images"] == 100 and found["megabytes"] == pytest.approx(100 * 2304 / 1e6)
         assert found["seconds"] > 0 and found["grown"] >= 0

@@ -26,11 +26,13 @@ import readers
 import test_records
 from packaging.requirements import Requirement
 
-from fer_utils import models, records, weight_files, weights
+from fer_utils import models, records
 from fer_utils.__main__ import main
 from fer_utils.data import cache
 from fer_utils.live import SourceError, VideoFile, engines, export, graph
 from fer_utils.live.description import Description
+from fer_utils.models import weight_files
+from fer_utils.training import weights
 
 ROOT = Path(__file__).resolve().parent.parent
 NAMES = tuple("abcdefg")
@@ -366,7 +368,7 @@ def test_a_table_of_arrays_is_read_without_copies_that_stay() -> None:
     """A reader that keeps bytes and arrays would need twice the memory."""
     import tracemalloc
 
-    from fer_utils import reading
+    from fer_utils.files import reading
 
     buffer = io.BytesIO()
     np.savez(buffer, array=np.zeros(10_000_000, np.uint8))

@@ -12,12 +12,16 @@ import pandas as pd
 import pytest
 from scipy import stats as scipy_stats
 
-from fer_utils import plots, pricelist, protocols, records, shortcuts, stats, tables
-from fer_utils.config import RunConfig
+from fer_utils import plots, records
+from fer_utils.analysis.prices import experiments, tables
+from fer_utils.analysis.prices.experiments import DESIGNS, GROUPINGS
+from fer_utils.analysis.prices.paired import Tally, difference, merged, per_seed, tally
+from fer_utils.evaluation import statistics
+from fer_utils.evaluation.statistics import Interval
 from fer_utils.records import Measurement, Record
-from fer_utils.shortcuts import DESIGNS, GROUPINGS
-from fer_utils.stats import Interval
-from fer_utils.tallies import Tally, difference, merged, per_seed, tally
+from fer_utils.records.config import RunConfig
+from fer_utils.report import pages
+from fer_utils.study import protocols
 
 K = 7
 
@@ -71,7 +75,7 @@ def grouped(store: Path) -> dict[str, list[Record]]:
                 store, c, [0.7, level[g] + 0.05 * c.seed, 0.5, 0.65, 0.6],
                 subjects=np.repeat(np.arange(10), 4) + 10 * c.split.fold,
             )
-            for c in shortcuts.by_grouping("tiny", "ckplus", g, [0, 1], n_folds=2, epochs=2)
+            for c in experiments.by_grouping("tiny", "ckplus", g, [0, 1], n_folds=2, epochs=2)
         ]
         for g in GROUPINGS
     }  # fmt: skip
@@ -84,7 +88,7 @@ def designed(store: Path) -> dict[str, list[Record]]:
     return {
         d: [
             finished(store, c, [0.4, level[d], level[d], 0.6], seen=seen if d == "copies in" else ~(seen | True))
-            for c in shortcuts.by_design("tiny", "fer2013", d, [0, 1], epochs=2)
+            for c in experiments.by_design("tiny", "fer2013", d, [0, 1], epochs=2)
         ]
         for d in DESIGNS
     }
@@ -127,7 +131,7 @@ def test_paired_difference_of_one_seed_is_the_paired_bootstrap() -> None:
     rng = np.random.default_rng(1)
     b = simulated_tally(rng, 0.6)
     a = replace(b, right=np.maximum(b.right, rng.random((1, 400)) < 0.1))
-    found, usual = difference(a, b), stats.paired_bootstrap_difference(a.right[0], b.right[0])
+    found, usual = difference(a, b), statistics.paired_bootstrap_difference(a.right[0], b.right[0])
     assert (found.low, found.high) == pytest.approx((usual.low, usual.high), abs=0.006)
     assert found.low > 0 and found.high - found.low < 0.5 * ((apart := difference(a, b, paired=False)).high - apart.low)
 
@@ -156,18 +160,20 @@ def test_parts_that_share_images_are_paired_by_them() -> None:
 
 
 def test_best_of_seeds_is_the_expected_maximum() -> None:
-    assert [shortcuts.expected_maximum(n) for n in (1, 2, 3, 5)] == pytest.approx([0, 0.5642, 0.8463, 1.1630], abs=1e-3)
+    assert [experiments.expected_maximum(n) for n in (1, 2, 3, 5)] == pytest.approx(
+        [0, 0.5642, 0.8463, 1.1630], abs=1e-3
+    )
     drawn = np.random.default_rng(0).normal(0.7, 0.01, 500)
-    assert shortcuts.best_of(drawn, 3).estimate == pytest.approx(0.00846, rel=0.1)
-    found = shortcuts.best_of([0.70, 0.71, 0.72])
+    assert experiments.best_of(drawn, 3).estimate == pytest.approx(0.00846, rel=0.1)
+    found = experiments.best_of([0.70, 0.71, 0.72])
     limits = 0.8463 * 0.01 * np.sqrt(2 / scipy_stats.chi2.ppf([0.975, 0.025], 2))
     assert (found.low, found.high) == pytest.approx(tuple(limits), rel=1e-3)
     with pytest.raises(ValueError, match="at least two"):
-        shortcuts.best_of([0.7])
+        experiments.best_of([0.7])
 
 
 def test_prices_of_groupings(grouped: dict[str, list[Record]]) -> None:
-    prices = {p.shortcut: p for p in shortcuts.grouping_prices(grouped)}
+    prices = {p.shortcut: p for p in experiments.grouping_prices(grouped)}
     assert prices["Random split of images"].interval.estimate == pytest.approx(0.3)
     assert prices["Random split of images"].seeds == pytest.approx((0.3, 0.3))
     assert prices["Sequences kept whole, persons not"].interval.estimate == pytest.approx(0.2)
@@ -178,11 +184,11 @@ def test_prices_of_groupings(grouped: dict[str, list[Record]]) -> None:
         0.5642 * np.std([0.6, 0.65], ddof=1), rel=1e-3
     )
     alone = {g: [r for r in runs if r.config.seed == 0] for g, runs in grouped.items()}
-    assert not any("best of" in p.shortcut for p in shortcuts.grouping_prices(alone))
+    assert not any("best of" in p.shortcut for p in experiments.grouping_prices(alone))
 
 
 def test_prices_of_designs(designed: dict[str, list[Record]]) -> None:
-    prices = {p.shortcut: p.interval.estimate for p in shortcuts.design_prices(designed)}
+    prices = {p.shortcut: p.interval.estimate for p in experiments.design_prices(designed)}
     assert prices["Copies of test images in training"] == pytest.approx(0.1)
     assert prices["Copied images alone, last epoch"] == pytest.approx(0)  # both have the first 4 right
     assert prices["Scoring images that stand in Training"] == pytest.approx(0.5 - 16 / 36)
@@ -194,36 +200,36 @@ def test_prices_of_designs(designed: dict[str, list[Record]]) -> None:
 
 def test_without_copies_their_prices_are_left_out(designed: dict[str, list[Record]]) -> None:
     none = designed | {"copies in": designed["copies out"]}
-    assert not any("cop" in p.shortcut.lower() for p in shortcuts.design_prices(none))
+    assert not any("cop" in p.shortcut.lower() for p in experiments.design_prices(none))
 
 
 def test_prices_on_record_leave_out_what_is_not_complete(
     grouped: dict[str, list[Record]], designed: dict[str, list[Record]], store: Path, tmp_path: Path
 ) -> None:
-    found = pricelist.on_record(store)
+    found = tables.on_record(store)
     assert list(found) == ["CK+48, tiny", "FER2013, 5,000 training images, tiny"]
-    assert found["CK+48, tiny"] == shortcuts.grouping_prices(grouped)
-    page = pricelist.markdown(found)
+    assert found["CK+48, tiny"] == experiments.grouping_prices(grouped)
+    page = tables.markdown(found)
     assert "| FER2013, 5,000 training images, tiny | Epoch chosen on PrivateTest | **+10.0 [" in page
     shutil.copytree(store, tmp_path / "runs")
     (tmp_path / "runs" / grouped["subjects"][-1].id / "done").unlink()
-    one_seed = pricelist.on_record(tmp_path / "runs")["CK+48, tiny"]
+    one_seed = tables.on_record(tmp_path / "runs")["CK+48, tiny"]
     assert all(len(p.seeds) == 1 for p in one_seed)
-    assert pricelist.markdown({}) == "Not measured yet."
-    assert "tiny" not in tables.markdown(designed["usage"])
+    assert tables.markdown({}) == "Not measured yet."
+    assert "tiny" not in pages.markdown(designed["usage"])
 
 
 def test_configurations_differ_in_their_rule_alone() -> None:
-    one, two, three = (shortcuts.by_grouping("tiny", "ckplus", g, [3]) for g in GROUPINGS)
+    one, two, three = (experiments.by_grouping("tiny", "ckplus", g, [3]) for g in GROUPINGS)
     assert [c.split.groups for c in (one[0], two[0], three[0])] == [None, "sequences", "subjects"]
     assert {replace(c, split=one[0].split).key for c in (*one, *two, *three)} == {one[0].key}
     assert all(c.split.seed == c.seed == 3 for c in (*one, *two, *three)) and len(one) == 5
-    inside, outside = (shortcuts.by_design("tiny", "fer2013", f"copies {d}", [0, 1]) for d in ("in", "out"))
+    inside, outside = (experiments.by_design("tiny", "fer2013", f"copies {d}", [0, 1]) for d in ("in", "out"))
     assert {replace(c, split=inside[0].split, seed=0).key for c in (*inside, *outside)} == {inside[0].key}
-    random = shortcuts.by_design("tiny", "fer2013", "random", [0, 1])
+    random = experiments.by_design("tiny", "fer2013", "random", [0, 1])
     assert [c.split.seed for c in random] == [0, 1] and [c.split.seed for c in inside] == [0, 0]
-    for call in (lambda: shortcuts.by_grouping("tiny", "ckplus", "rooms", [0]),
-                 lambda: shortcuts.by_design("tiny", "fer2013", "all", [0])):  # fmt: skip
+    for call in (lambda: experiments.by_grouping("tiny", "ckplus", "rooms", [0]),
+                 lambda: experiments.by_design("tiny", "fer2013", "all", [0])):  # fmt: skip
         with pytest.raises(ValueError, match="is one of"):
             call()
 
@@ -231,34 +237,34 @@ def test_configurations_differ_in_their_rule_alone() -> None:
 def test_only_runs_as_described_answer_for_a_report() -> None:
     template = protocols.configs("psg2025", "ckplus", "sound")[0]
     again = protocols.configs("psg2025", "ckplus", "sound", seeds=[2], n_folds=5, epochs=[9, 1, 1])[3]
-    assert shortcuts.follows(again, template)
-    assert shortcuts.follows(replace(again, model_options={"batch_norm_momentum": 0.9}), template)
+    assert experiments.follows(again, template)
+    assert experiments.follows(replace(again, model_options={"batch_norm_momentum": 0.9}), template)
     tuned = replace(again, phases=tuple(replace(phase, learning_rate=1e-2) for phase in again.phases))
     others = (tuned, replace(again, class_weights="balanced"), replace(again, score_test=False))
-    assert not any(shortcuts.follows(other, template) for other in others)
+    assert not any(experiments.follows(other, template) for other in others)
 
 
 def test_budget_turns_agreement_into_what_is_missing(tmp_path: Path) -> None:
     share = {"share": 0.67, "low": 0.65, "high": 0.69, "n": 3153}
     values = {"agreement": {"PrivateTest": share}, "annotator": {"majority of the nine others": share | {"share": 0.7}}}
     records.measure("votes", tmp_path, lambda: (values, {"none": np.zeros(1)}))
-    first, second = pricelist.label_noise(Measurement(tmp_path / "votes"))
+    first, second = tables.label_noise(Measurement(tmp_path / "votes"))
     assert (first.interval.estimate, first.interval.low, first.interval.high) == pytest.approx((0.33, 0.31, 0.35))
-    assert pricelist.sample_size(0.65, 3589).interval.estimate == pytest.approx(0.0156, abs=1e-4)
-    table = pricelist.budget([second, first])
+    assert tables.sample_size(0.65, 3589).interval.estimate == pytest.approx(0.0156, abs=1e-4)
+    table = tables.budget([second, first])
     assert list(table["points"]) == ["+33.0 [31.0, 35.0]", "+30.0 [31.0, 35.0]"]
 
 
 def test_one_seed_is_196_standard_deviations() -> None:
-    best = shortcuts.Price("The best of 3 seeds", "", shortcuts.best_of([0.70, 0.71, 0.72]), (), "chance", "")
-    assert pricelist.one_seed(best, "").interval.estimate == pytest.approx(0.0196, rel=1e-3)
+    best = experiments.Price("The best of 3 seeds", "", experiments.best_of([0.70, 0.71, 0.72]), (), "chance", "")
+    assert tables.one_seed(best, "").interval.estimate == pytest.approx(0.0196, rel=1e-3)
 
 
 def test_figures_show_every_price(grouped: dict[str, list[Record]]) -> None:
-    prices = shortcuts.grouping_prices(grouped)
+    prices = experiments.grouping_prices(grouped)
     figure = plots.forest({"CK+48": prices}, profile="quick")
     assert [t.get_text() for t in figure.axes[0].get_yticklabels()][1:] == [p.shortcut for p in prices]
-    shares = pricelist.from_prices({"CK+48": prices})
+    shares = tables.from_prices({"CK+48": prices})
     figure = plots.error_budget(shares)
     widths = [bar.get_width() for bar in figure.axes[0].patches]
     assert widths == sorted(widths, reverse=True) and len(widths) == len(prices)
@@ -271,7 +277,7 @@ def test_figures_show_every_price(grouped: dict[str, list[Record]]) -> None:
 
 
 def test_points_are_signed() -> None:
-    assert pricelist.points(Interval(0.1234, -0.01, 0.2, 0.95, 3, "")) == "+12.3 [-1.0, 20.0]"
+    assert tables.points(Interval(0.1234, -0.01, 0.2, 0.95, 3, "")) == "+12.3 [-1.0, 20.0]"
 
 
 def test_a_draw_without_images_is_left_out() -> None:

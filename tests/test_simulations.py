@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import stats as scipy_stats
 
-from fer_utils import simulations, stats
+from fer_utils.evaluation import simulations, statistics
 
 
 def test_coverage_is_nominal_in_the_middle_and_falls_for_the_textbook_at_the_edge() -> None:
@@ -17,7 +17,9 @@ def test_coverage_is_nominal_in_the_middle_and_falls_for_the_textbook_at_the_edg
 
 def test_coverage_of_wilson_is_the_exact_sum() -> None:
     n, p = 50, 0.9
-    inside = [k for k in range(n + 1) if stats.wilson_interval(k, n).low <= p <= stats.wilson_interval(k, n).high]
+    inside = [
+        k for k in range(n + 1) if statistics.wilson_interval(k, n).low <= p <= statistics.wilson_interval(k, n).high
+    ]
     exact = scipy_stats.binom.pmf(inside, n, p).sum()
     assert simulations.coverage([p], n, times=20_000).loc[p, "Wilson"] == pytest.approx(exact, abs=0.006)
 
@@ -40,7 +42,7 @@ def test_p_values_of_many_experiments_are_those_of_each() -> None:
     rng = np.random.default_rng(0)
     for _ in range(5):
         a, b = rng.random((2, 60)) < 0.6
-        found = stats.mcnemar(a, b)
+        found = statistics.mcnemar(a, b)
         assert simulations.mcnemar_p(np.array([found.b]), np.array([found.c]))[0] == pytest.approx(found.p)
     assert simulations.mcnemar_p(np.array([0]), np.array([0]))[0] == 1
     a, b, n = 0.7, 0.6, 300

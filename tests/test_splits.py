@@ -260,7 +260,7 @@ def test_more_copies_than_there_is_room_for_are_refused(copied: FaceDataset) -> 
 
 
 def test_copies_leave_other_configurations_as_they_were() -> None:
-    from fer_utils.config import Phase, RunConfig
+    from fer_utils.records.config import Phase, RunConfig
 
     one, other = (
         RunConfig("tiny", "fer2013", (Phase(1, 1e-3),), SplitSpec("usage", max_train=70, **more))

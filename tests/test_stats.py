@@ -9,7 +9,7 @@ from scipy import special
 from scipy import stats as scipy_stats
 from sklearn import metrics as sk
 
-from fer_utils import stats
+from fer_utils.evaluation import statistics
 
 
 def flags(right, n):
@@ -22,18 +22,18 @@ def test_wilson_by_its_formula():
     p = k / n
     centre = (p + z**2 / (2 * n)) / (1 + z**2 / n)
     half = z / (1 + z**2 / n) * math.sqrt(p * (1 - p) / n + z**2 / (4 * n**2))
-    interval = stats.wilson_interval(k, n)
+    interval = statistics.wilson_interval(k, n)
     assert (interval.low, interval.high) == pytest.approx((centre - half, centre + half))
     assert (interval.estimate, interval.n, interval.level) == (p, 197, 0.95)
 
 
 def test_wilson_has_width_at_the_ends():
-    assert stats.wilson_interval(20, 20).low == pytest.approx(0.8389, abs=1e-4)
-    assert stats.wilson_interval(0, 20).high == pytest.approx(1 - 0.8389, abs=1e-4)
+    assert statistics.wilson_interval(20, 20).low == pytest.approx(0.8389, abs=1e-4)
+    assert statistics.wilson_interval(0, 20).high == pytest.approx(1 - 0.8389, abs=1e-4)
 
 
 def test_bootstrap_of_an_accuracy_agrees_with_the_binomial():
-    interval = stats.bootstrap_interval(flags(2400, 3589), n_resamples=3000)
+    interval = statistics.bootstrap_interval(flags(2400, 3589), n_resamples=3000)
     half = 1.96 * math.sqrt(2400 / 3589 * (1 - 2400 / 3589) / 3589)
     assert interval.estimate == 2400 / 3589
     assert interval.high - interval.low == pytest.approx(2 * half, rel=0.08)
@@ -43,7 +43,7 @@ def test_bootstrap_of_an_accuracy_agrees_with_the_binomial():
 
 def test_bootstrap_is_scipys():
     values = np.random.default_rng(1).normal(size=60)
-    ours = stats.bootstrap_interval(values, n_resamples=500, seed=4)
+    ours = statistics.bootstrap_interval(values, n_resamples=500, seed=4)
     theirs = scipy_stats.bootstrap(
         (values,), np.mean, n_resamples=500, method="percentile", rng=np.random.default_rng(4)
     )
@@ -52,7 +52,7 @@ def test_bootstrap_is_scipys():
 
 def test_bootstrap_depends_on_its_seed_only():
     values = np.random.default_rng(0).normal(size=50)
-    first, again, other = (stats.bootstrap_interval(values, seed=seed) for seed in (1, 1, 2))
+    first, again, other = (statistics.bootstrap_interval(values, seed=seed) for seed in (1, 1, 2))
     assert first == again
     assert first.estimate == other.estimate
     assert first.low != other.low
@@ -66,7 +66,7 @@ def test_a_statistic_of_labels_and_logits():
     def macro_f1(y, s):
         return sk.f1_score(y, s.argmax(axis=1), average="macro")
 
-    interval = stats.bootstrap_interval(labels, logits, statistic=macro_f1, n_resamples=200)
+    interval = statistics.bootstrap_interval(labels, logits, statistic=macro_f1, n_resamples=200)
     assert interval.estimate == macro_f1(labels, logits)
     assert interval.low < interval.estimate < interval.high
 
@@ -74,17 +74,17 @@ def test_a_statistic_of_labels_and_logits():
 def test_any_statistic_and_the_fast_mean_draw_alike():
     correct, subjects = flags(40, 60), np.arange(60) % 7
     for clusters in (None, subjects):
-        fast = stats.bootstrap_interval(correct, clusters=clusters, n_resamples=300)
-        slow = stats.bootstrap_interval(correct, statistic=np.mean, clusters=clusters, n_resamples=300)
+        fast = statistics.bootstrap_interval(correct, clusters=clusters, n_resamples=300)
+        slow = statistics.bootstrap_interval(correct, statistic=np.mean, clusters=clusters, n_resamples=300)
         assert (fast.estimate, fast.low, fast.high) == pytest.approx((slow.estimate, slow.low, slow.high))
 
 
 def test_clusters_widen_the_interval_of_repeated_images():
     by_subject = np.random.default_rng(0).random(40) < 0.7
     repeated, subjects = np.repeat(by_subject, 25), np.repeat(np.arange(40), 25)
-    one_each = stats.bootstrap_interval(by_subject)
-    clustered = stats.bootstrap_interval(repeated, clusters=subjects)
-    naive = stats.bootstrap_interval(repeated)
+    one_each = statistics.bootstrap_interval(by_subject)
+    clustered = statistics.bootstrap_interval(repeated, clusters=subjects)
+    naive = statistics.bootstrap_interval(repeated)
     assert (clustered.low, clustered.high) == pytest.approx((one_each.low, one_each.high))
     assert clustered.high - clustered.low > 3 * (naive.high - naive.low)
     assert "40 subjects" in clustered.method
@@ -94,14 +94,14 @@ def test_clusters_widen_the_interval_of_repeated_images():
 def test_clusters_may_be_names_of_uneven_size_in_any_order():
     correct = np.array([1, 0, 1, 1, 0, 1])
     subjects = np.array(["S5", "S1", "S5", "S9", "S1", "S5"])
-    interval = stats.bootstrap_interval(correct, clusters=subjects, n_resamples=400)
+    interval = statistics.bootstrap_interval(correct, clusters=subjects, n_resamples=400)
     assert interval.estimate == pytest.approx(4 / 6)
     # S1 is wrong twice, the others are right: S1 drawn thrice gives 0, in 1 of 27 resamples.
     assert (interval.low, interval.high) == (0, 1)
 
 
 def test_agreement_of_all_images_gives_no_width():
-    interval = stats.bootstrap_interval(np.ones(30, bool))
+    interval = statistics.bootstrap_interval(np.ones(30, bool))
     assert (interval.low, interval.estimate, interval.high) == (1, 1, 1)
 
 
@@ -109,7 +109,7 @@ def test_coverage_of_the_bootstrap():
     rng = np.random.default_rng(7)
     hits = 0
     for _ in range(150):
-        interval = stats.bootstrap_interval(rng.random(200) < 0.7, n_resamples=300)
+        interval = statistics.bootstrap_interval(rng.random(200) < 0.7, n_resamples=300)
         hits += interval.low <= 0.7 <= interval.high
     assert 0.89 <= hits / 150 <= 0.99
 
@@ -118,11 +118,11 @@ def test_paired_difference_shares_resamples():
     rng = np.random.default_rng(5)
     a = rng.random(500) < 0.7
     b = a ^ (rng.random(500) < 0.02)
-    paired = stats.paired_bootstrap_difference(a, b)
-    alone = stats.bootstrap_interval(a)
+    paired = statistics.paired_bootstrap_difference(a, b)
+    alone = statistics.bootstrap_interval(a)
     assert paired.estimate == pytest.approx(a.mean() - b.mean())
     assert paired.high - paired.low < 0.5 * (alone.high - alone.low)
-    assert stats.paired_bootstrap_difference(a, a).high == 0
+    assert statistics.paired_bootstrap_difference(a, a).high == 0
 
 
 def test_paired_difference_of_any_metric_equals_that_of_accuracies():
@@ -132,7 +132,7 @@ def test_paired_difference_of_any_metric_equals_that_of_accuracies():
     def accuracy(y, s):
         return np.mean(s.argmax(axis=1) == y)
 
-    compare = stats.paired_bootstrap_difference
+    compare = statistics.paired_bootstrap_difference
     general = compare(of_a, of_b, labels=labels, statistic=accuracy, n_resamples=300)
     plain = compare(of_a.argmax(axis=1) == labels, of_b.argmax(axis=1) == labels, n_resamples=300)
     assert (general.estimate, general.low) == pytest.approx((plain.estimate, plain.low))
@@ -142,81 +142,81 @@ def test_mcnemar_by_hand():
     # 1 image only A gets right, 9 only B: 2 (C(10,0) + C(10,1)) / 2^10 = 22 / 1024.
     a = np.array([1] + [0] * 9 + [1] * 30 + [0] * 5, bool)
     b = np.array([0] + [1] * 9 + [1] * 30 + [0] * 5, bool)
-    assert stats.mcnemar(a, b) == (1, 9, pytest.approx(22 / 1024))
-    assert stats.mcnemar(b, a) == (9, 1, pytest.approx(22 / 1024))
+    assert statistics.mcnemar(a, b) == (1, 9, pytest.approx(22 / 1024))
+    assert statistics.mcnemar(b, a) == (9, 1, pytest.approx(22 / 1024))
     # (|1 - 9| - 1)^2 / 10 = 4.9 on one degree of freedom: erfc(sqrt(4.9 / 2)).
-    assert stats.mcnemar(a, b, exact=False).p == pytest.approx(math.erfc(math.sqrt(2.45)))
+    assert statistics.mcnemar(a, b, exact=False).p == pytest.approx(math.erfc(math.sqrt(2.45)))
 
 
 @pytest.mark.parametrize("exact", [True, False])
 def test_mcnemar_without_a_difference(exact):
     same = flags(5, 9)
-    assert stats.mcnemar(same, same, exact=exact) == (0, 0, 1.0)
+    assert statistics.mcnemar(same, same, exact=exact) == (0, 0, 1.0)
     # One against one: no evidence, and the corrected statistic does not turn negative.
-    assert stats.mcnemar([1, 0], [0, 1], exact=exact).p == pytest.approx(1.0)
+    assert statistics.mcnemar([1, 0], [0, 1], exact=exact).p == pytest.approx(1.0)
 
 
 def test_holm_by_hand():
     # Sorted .005 x 4, .01 x 3, .03 x 2, .04 x 1 -> .02, .03, .06, max(.06, .04).
-    np.testing.assert_allclose(stats.holm([0.01, 0.04, 0.03, 0.005]), [0.03, 0.06, 0.06, 0.02])
-    np.testing.assert_allclose(stats.holm([0.4, 0.9, 0.5]), [1, 1, 1])
-    np.testing.assert_allclose(stats.holm([0.03]), [0.03])
-    assert stats.holm([]).shape == (0,)
+    np.testing.assert_allclose(statistics.holm([0.01, 0.04, 0.03, 0.005]), [0.03, 0.06, 0.06, 0.02])
+    np.testing.assert_allclose(statistics.holm([0.4, 0.9, 0.5]), [1, 1, 1])
+    np.testing.assert_allclose(statistics.holm([0.03]), [0.03])
+    assert statistics.holm([]).shape == (0,)
 
 
 def test_holm_lies_between_nothing_and_bonferroni():
     p = np.random.default_rng(0).random(20)
-    adjusted = stats.holm(p)
+    adjusted = statistics.holm(p)
     assert (adjusted >= p).all()
     assert (adjusted <= np.minimum(20 * p, 1)).all()
     assert (np.diff(adjusted[np.argsort(p)]) >= 0).all()
 
 
 def test_mean_and_deviation_over_seeds():
-    mean, sd, n = stats.mean_sd([0.70, 0.72, 0.71])
+    mean, sd, n = statistics.mean_sd([0.70, 0.72, 0.71])
     assert (mean, sd, n) == (pytest.approx(0.71), pytest.approx(0.01), 3)
-    assert math.isnan(stats.mean_sd([0.7]).sd)
+    assert math.isnan(statistics.mean_sd([0.7]).sd)
 
 
 def test_seed_interval_is_students():
     values = [0.70, 0.72, 0.71]
-    interval = stats.seed_interval(values)
+    interval = statistics.seed_interval(values)
     theirs = scipy_stats.ttest_1samp(values, 0).confidence_interval(0.95)
     assert (interval.low, interval.high) == pytest.approx((theirs.low, theirs.high))
     assert interval.n == 3
 
 
 def test_accuracies_that_counts_allow():
-    assert stats.reachable(50, 2)
-    assert stats.reachable(33.33, 3)
-    assert not stats.reachable(33.34, 3)
-    assert stats.reachable("66.7", 3, decimals=1)
-    assert stats.reachable(100, 7)
-    assert stats.reachable(0, 7)
+    assert statistics.reachable(50, 2)
+    assert statistics.reachable(33.33, 3)
+    assert not statistics.reachable(33.34, 3)
+    assert statistics.reachable("66.7", 3, decimals=1)
+    assert statistics.reachable(100, 7)
+    assert statistics.reachable(0, 7)
     # 1/16 is 6.25 %: the half may have been rounded either way.
-    assert stats.reachable(6.2, 16, decimals=1)
-    assert stats.reachable(6.3, 16, decimals=1)
+    assert statistics.reachable(6.2, 16, decimals=1)
+    assert statistics.reachable(6.3, 16, decimals=1)
 
 
 def test_accuracies_that_no_count_gives():
     """iitk2023's and cutm2024's printed accuracies against the sizes of their test sets."""
-    assert not any(stats.reachable(value, n) for value in (68.66, 65.64, 63.59) for n in (3589, 7178))
-    assert stats.reachable(97.97, 148)
-    assert stats.reachable(93.92, 148)
-    assert not any(stats.reachable(97.97, n) and stats.reachable(93.55, n) for n in range(20, 400))
+    assert not any(statistics.reachable(value, n) for value in (68.66, 65.64, 63.59) for n in (3589, 7178))
+    assert statistics.reachable(97.97, 148)
+    assert statistics.reachable(93.92, 148)
+    assert not any(statistics.reachable(97.97, n) and statistics.reachable(93.55, n) for n in range(20, 400))
     for value in ("65.053", "64.983"):
-        assert all(stats.reachable(value, n, decimals=3) for n in (28672, 7168))
-        assert not any(stats.reachable(value, n, decimals=3) for n in (7066, 6656))
+        assert all(statistics.reachable(value, n, decimals=3) for n in (28672, 7168))
+        assert not any(statistics.reachable(value, n, decimals=3) for n in (7066, 6656))
 
 
 def test_reachable_against_enumeration():
     printed = {f"{100 * k / 123:.2f}" for k in range(124)}
     some = [f"{x / 100:.2f}" for x in range(0, 10001, 7)]
-    assert [stats.reachable(value, 123) for value in some] == [value in printed for value in some]
+    assert [statistics.reachable(value, 123) for value in some] == [value in printed for value in some]
 
 
 def test_interval_is_frozen_and_prints():
-    interval = stats.Interval(0.6726, 0.6571, 0.6881, 0.95, 3589, "x")
+    interval = statistics.Interval(0.6726, 0.6571, 0.6881, 0.95, 3589, "x")
     assert interval.percent() == "67.3 [65.7, 68.8]"
     assert interval.percent(2) == "67.26 [65.71, 68.81]"
     with pytest.raises(FrozenInstanceError):
@@ -226,22 +226,22 @@ def test_interval_is_frozen_and_prints():
 @pytest.mark.parametrize(
     ("call", "words"),
     [
-        (lambda: stats.wilson_interval(5, 4), "k=5, n=4"),
-        (lambda: stats.wilson_interval(1, 4, level=95), "between 0 and 1"),
-        (lambda: stats.bootstrap_interval(), "one array"),
-        (lambda: stats.bootstrap_interval([1, 0], [1, 0]), "one array"),
-        (lambda: stats.bootstrap_interval([1, 0], [1], statistic=min), "same n rows"),
-        (lambda: stats.bootstrap_interval([1]), "at least two images"),
-        (lambda: stats.bootstrap_interval([1, 0], clusters=["a", "a"]), "at least two subjects"),
-        (lambda: stats.bootstrap_interval([1, 0], clusters=["a"]), "each of 2 images"),
-        (lambda: stats.paired_bootstrap_difference([1, 0], [1]), "same images for both"),
-        (lambda: stats.paired_bootstrap_difference([1, 0], [1, 1], labels=[0, 1]), "come together"),
-        (lambda: stats.mcnemar([1, 0], [1]), "right or wrong"),
-        (lambda: stats.mcnemar([0, 3], [1, 2]), "right or wrong"),
-        (lambda: stats.holm([0.5, math.nan]), "in .0, 1."),
-        (lambda: stats.mean_sd([]), "at least one"),
-        (lambda: stats.seed_interval([0.5]), "at least two"),
-        (lambda: stats.reachable(101, 3), "0 to 100"),
+        (lambda: statistics.wilson_interval(5, 4), "k=5, n=4"),
+        (lambda: statistics.wilson_interval(1, 4, level=95), "between 0 and 1"),
+        (lambda: statistics.bootstrap_interval(), "one array"),
+        (lambda: statistics.bootstrap_interval([1, 0], [1, 0]), "one array"),
+        (lambda: statistics.bootstrap_interval([1, 0], [1], statistic=min), "same n rows"),
+        (lambda: statistics.bootstrap_interval([1]), "at least two images"),
+        (lambda: statistics.bootstrap_interval([1, 0], clusters=["a", "a"]), "at least two subjects"),
+        (lambda: statistics.bootstrap_interval([1, 0], clusters=["a"]), "each of 2 images"),
+        (lambda: statistics.paired_bootstrap_difference([1, 0], [1]), "same images for both"),
+        (lambda: statistics.paired_bootstrap_difference([1, 0], [1, 1], labels=[0, 1]), "come together"),
+        (lambda: statistics.mcnemar([1, 0], [1]), "right or wrong"),
+        (lambda: statistics.mcnemar([0, 3], [1, 2]), "right or wrong"),
+        (lambda: statistics.holm([0.5, math.nan]), "in .0, 1."),
+        (lambda: statistics.mean_sd([]), "at least one"),
+        (lambda: statistics.seed_interval([0.5]), "at least two"),
+        (lambda: statistics.reachable(101, 3), "0 to 100"),
     ],
 )
 def test_wrong_input_is_refused(call, words):

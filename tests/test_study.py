@@ -16,10 +16,11 @@ import pytest
 from test_cli import listed
 from test_records import CONFIG, FINGERPRINT, written
 
-from fer_utils import metrics, records, stats, study
-from fer_utils.config import Phase, RunConfig
+from fer_utils import records, study
 from fer_utils.data.splits import SplitSpec
+from fer_utils.evaluation import metrics, statistics
 from fer_utils.records import Record
+from fer_utils.records.config import Phase, RunConfig
 from fer_utils.study import StudyError, process_pool, run_study
 
 TINY = RunConfig(
@@ -120,7 +121,7 @@ def test_in_this_process_it_trains_what_is_missing_and_loads_the_rest(
 ) -> None:
     (record,) = run_study([TINY], store=tmp_path)
     assert records.verify(record) == [] and record.run["metrics"]["validation"]["last"]["n"] == 7
-    monkeypatch.setattr("fer_utils.training._Training", None)
+    monkeypatch.setattr("fer_utils.training.loop.Training", None)
     assert run_study([TINY, TINY], store=tmp_path) == [record, record]
     with pytest.raises(StudyError, match="1 of 2 runs failed"):
         run_study([TINY, replace(TINY, seed=1)], store=tmp_path)
@@ -169,6 +170,7 @@ def test_pooling_puts_folds_one_behind_the_other(folds: list[Record]) -> None:
     assert np.array_equal(pooled.subjects, np.concatenate([r.context("test", "subjects") for r in folds[:3]]))
     assert np.array_equal(pooled.correct, logits.argmax(axis=1) == labels)
     assert {seed: len(group) for seed, group in study.by_seed(folds).items()} == {3: 3, 4: 3}
+    assert study.by_seed(folds[::-1]) == {4: folds[3:], 3: folds[:3]}, "folds in order, whatever order they come in"
 
 
 def test_a_result_is_the_mean_over_seeds_of_pooled_folds(folds: list[Record]) -> None:
@@ -180,7 +182,7 @@ def test_a_result_is_the_mean_over_seeds_of_pooled_folds(folds: list[Record]) ->
     assert found["sd"] == pytest.approx(abs(accuracies[0] - accuracies[1]) / np.sqrt(2))
     assert found["uar"] == pytest.approx(np.mean([s["balanced_accuracy"] for s in summaries]))
     assert found["macro_f1"] == pytest.approx(np.mean([s["macro_f1"] for s in summaries]))
-    interval = stats.bootstrap_interval(pooled[0].correct, clusters=pooled[0].subjects)
+    interval = statistics.bootstrap_interval(pooled[0].correct, clusters=pooled[0].subjects)
     assert (found["low"], found["high"]) == (interval.low, interval.high)
     assert (found["n"], found["seeds"], found["folds"], found["hours"]) == (120, 2, 3, 0.15)
     assert found["kept"] == "best_validation" and not found["chosen_on_test"]
@@ -237,3 +239,12 @@ def test_a_rerun_says_whether_it_lies_inside_the_interval(
         written(tmp_path / "runs", replace(CONFIG, seed=seed), seed=seed)
     assert "standard deviations over 3 seeds" in study.rerun(before, tmp_path / "again", root=tmp_path)
     assert FINGERPRINT in before.run["dataset"]["fingerprint"]
+
+
+def test_a_rerun_is_not_divided_by_seeds_that_all_score_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before, *_ = (written(tmp_path / "runs", replace(CONFIG, seed=seed)) for seed in (3, 10, 11))
+    monkeypatch.setattr("fer_utils.training.run", lambda config, **options: before)
+    assert study.rerun(before, tmp_path / "again").endswith("All 3 seeds on record have the same accuracy: "
+                                                            "no spread to compare with.")  # fmt: skip

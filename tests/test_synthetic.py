@@ -13,9 +13,9 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
 
 from fer_utils.data.dataset import EXPRESSIONS
-from fer_utils.data.drawing import ACTION_UNITS, render
-from fer_utils.data.sketch import Identity, Light, Pose
 from fer_utils.data.synthetic import PROTOTYPES, Controls, faces, faces_with_attributes
+from fer_utils.data.synthetic.controls import Identity, Light, Pose
+from fer_utils.data.synthetic.drawing import ACTION_UNITS, render
 
 SIZE = 96
 

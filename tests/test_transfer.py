@@ -17,27 +17,18 @@ import pytest
 from sklearn import metrics as sk
 from sklearn.neighbors import KNeighborsClassifier
 
-from fer_utils import (
-    across,
-    assembly,
-    augment,
-    features,
-    metrics,
-    models,
-    plots,
-    study,
-    tables,
-    training,
-    weights,
-)
-from fer_utils.config import Phase, RunConfig
-from fer_utils.data import CKPLUS_EXPRESSIONS, EXPRESSIONS, FaceDataset, load, splits
+from fer_utils import models, plots, study, training
+from fer_utils.analysis import cross_dataset, features
+from fer_utils.data import CKPLUS_EXPRESSIONS, EXPRESSIONS, FaceDataset, augmentation, load, splits
 from fer_utils.data.splits import SplitSpec
+from fer_utils.evaluation import metrics
 from fer_utils.models import transfer
 from fer_utils.models.common import derived_seed, initializer
 from fer_utils.records import Record
-from fer_utils.scoring import predict_logits
-from fer_utils.training import run
+from fer_utils.records.config import Phase, RunConfig
+from fer_utils.report import pages
+from fer_utils.training import loop, run, setup, weights
+from fer_utils.training.scoring import predict_logits
 
 LAST = {"resnet50": "conv5_block3_out", "vgg16": "block5_pool", "efficientnetb0": "top_activation"}
 COUNTS = {
@@ -250,7 +241,7 @@ def test_layers_are_taken_over_and_the_head_if_the_classes_are_the_same(
     config: RunConfig, keeps_head: bool, parent: Record, store: Path
 ) -> None:
     names = load("synthetic", **config.dataset_options).class_names
-    model, fresh = assembly.build(config, len(names)), assembly.build(config, len(names))
+    model, fresh = setup.build(config, len(names)), setup.build(config, len(names))
     taken = weights.start(model, replace(config, start_from=parent.id), names, store)
     (body, head), (their_body, their_head) = body_and_head(model), body_and_head(weights.rebuild(parent))
     assert same(body, their_body) and not same(body, body_and_head(fresh)[0])
@@ -259,13 +250,13 @@ def test_layers_are_taken_over_and_the_head_if_the_classes_are_the_same(
 
 
 def test_other_names_for_as_many_classes_are_other_classes(parent: Record, store: Path) -> None:
-    model = assembly.build(SEVEN, 7)
+    model = setup.build(SEVEN, 7)
     renamed = [f"other {name}" for name in parent.class_names]
     assert "logits" not in weights.start(model, replace(SEVEN, start_from=parent.id), renamed, store)
 
 
 def test_the_kept_epoch_can_be_chosen(parent: Record, store: Path) -> None:
-    model = assembly.build(SEVEN, 7)
+    model = setup.build(SEVEN, 7)
     weights.start(model, replace(SEVEN, start_from=f"{parent.id}:last"), parent.class_names, store)
     assert same(model.get_weights(), weights.rebuild(parent, "last").get_weights())
     with pytest.raises(ValueError, match="kept the epochs best_validation, last; got 'block_1'"):
@@ -283,13 +274,13 @@ def test_a_run_starts_there_and_goes_on_after_a_kill_without_its_parent(
     assert not same(bodies[2], bodies[1])
     shutil.copytree(parent.path, tmp_path / parent.id)
 
-    def killed(self: object, epoch: int, bar: object) -> None:
-        if epoch == 1:
+    def killed(self: loop.Training, bar: object) -> None:
+        if self.state.epoch == 1:
             raise KeyboardInterrupt
-        one_epoch(self, epoch, bar)
+        one_epoch(self, bar)
 
-    one_epoch = training._Training._epoch
-    monkeypatch.setattr(training._Training, "_epoch", killed)
+    one_epoch = loop.Training.epoch
+    monkeypatch.setattr(loop.Training, "epoch", killed)
     with pytest.raises(KeyboardInterrupt):
         run(child, store=tmp_path, checkpoint_seconds=0)
     monkeypatch.undo()
@@ -321,12 +312,12 @@ def test_missing_weights_are_named_with_their_remedy_and_a_reruns_are_found(
         return Record(Path(shutil.copytree(parent.path, store / parent.id)))
 
     monkeypatch.setattr(training, "run", trained)
-    again = weights.at_hand(Record(bare))
+    again = study.with_weights(Record(bare))
     assert again.path == tmp_path / "quick/reruns/1" / parent.id
     monkeypatch.undo()
     monkeypatch.setenv("FER_REPORTS", str(tmp_path))
-    assert weights.path(Record(bare)) == again.weights() and weights.at_hand(Record(bare)).path == again.path
-    assert weights.start(assembly.build(SEVEN, 7), replace(SEVEN, start_from=parent.id), parent.class_names)
+    assert weights.path(Record(bare)) == again.weights() and study.with_weights(Record(bare)).path == again.path
+    assert weights.start(setup.build(SEVEN, 7), replace(SEVEN, start_from=parent.id), parent.class_names)
 
 
 # --- rare classes -----------------------------------------------------------------------------------------------
@@ -344,20 +335,20 @@ def test_rare_classes_have_a_policy_of_their_own(sampling: str, uneven: FaceData
     config = replace(PARENT, augmentation="iitk2023", augmentation_rare="psg2025", sampling=sampling)
     train = splits.make(uneven, config.split).train
     counts = np.bincount(uneven.labels[train])
-    rows = assembly.sampled(uneven.labels, train, config)
-    drawn = assembly.draws(config, uneven.labels, train, rows, epoch=2)
+    rows = setup.sampled(uneven.labels, train, config)
+    drawn = setup.draws(config, uneven.labels, train, rows, epoch=2)
     rare = (counts < counts.mean())[uneven.labels[rows]]
     assert 0 < rare.sum() < len(rows)
     for mask, name in ((rare, "psg2025"), (~rare, "iitk2023")):
-        np.testing.assert_array_equal(drawn[mask], augment.draw(name, config.seed, 2, len(rows))[mask])
-    alike = assembly.draws(replace(config, augmentation_rare=""), uneven.labels, train, rows, epoch=2)
-    np.testing.assert_array_equal(alike, augment.draw("iitk2023", config.seed, 2, len(rows)))
+        np.testing.assert_array_equal(drawn[mask], augmentation.draw(name, config.seed, 2, len(rows))[mask])
+    alike = setup.draws(replace(config, augmentation_rare=""), uneven.labels, train, rows, epoch=2)
+    np.testing.assert_array_equal(alike, augmentation.draw("iitk2023", config.seed, 2, len(rows)))
 
 
 def test_batches_take_draws_made_already() -> None:
     faces = load("synthetic", n_subjects=1, n_frames=1)
-    drawn = augment.draw("psg2025", 5, 1, len(faces))
-    ours, named = (augment.Batches(faces.images, faces.labels, policy, 4, 5, 1) for policy in (drawn, "psg2025"))
+    drawn = augmentation.draw("psg2025", 5, 1, len(faces))
+    ours, named = (augmentation.Batches(faces.images, faces.labels, policy, 4, 5, 1) for policy in (drawn, "psg2025"))
     for one, other in zip(ours[0], named[0], strict=True):
         np.testing.assert_array_equal(one, other)
 
@@ -404,12 +395,12 @@ def test_the_forest_and_the_svm_are_seeded() -> None:
 
 
 def test_shared_expressions_have_one_name_in_both_datasets() -> None:
-    names, fer, ck = across.shared(EXPRESSIONS, CKPLUS_EXPRESSIONS)
+    names, fer, ck = cross_dataset.shared(EXPRESSIONS, CKPLUS_EXPRESSIONS)
     assert names == ("angry", "disgust", "fear", "happy", "sad", "surprise")
     assert [CKPLUS_EXPRESSIONS[code] for code in ck] == ["anger", "disgust", "fear", "happy", "sadness", "surprise"]
     assert [EXPRESSIONS[code] for code in fer] == list(names)
     with pytest.raises(ValueError, match="must share an expression; got a and b"):
-        across.shared(("a",), ("b",))
+        cross_dataset.shared(("a",), ("b",))
 
 
 def test_models_look_at_another_datasets_images_of_the_shared_expressions(
@@ -418,11 +409,11 @@ def test_models_look_at_another_datasets_images_of_the_shared_expressions(
     other = load("synthetic", **EIGHT.dataset_options)  # contempt is code 7, which the networks do not know
     known = other.labels[other.labels < 6]
     logits = np.random.default_rng(0).normal(size=(2, len(known), 7))
-    monkeypatch.setattr(across, "predict_logits", lambda model, images: logits[model])
+    monkeypatch.setattr(cross_dataset, "predict_logits", lambda model, images: logits[model])
     networks = iter((0, 1))
-    monkeypatch.setattr(across.weights, "rebuild", lambda record: next(networks))
+    monkeypatch.setattr(cross_dataset.weights, "rebuild", lambda record: next(networks))
     renamed = replace(other, class_names=(*other.class_names[:6], "calm", "contempt"))
-    values, arrays = across.compare([parent, parent], renamed)
+    values, arrays = cross_dataset.compare([parent, parent], renamed)
     assert values["names"] == list(EXPRESSIONS[:6]) and values["left_out"] == {"calm": 4, "contempt": 4}
     np.testing.assert_array_equal(arrays["labels"], known)
     for i in range(2):
@@ -430,14 +421,14 @@ def test_models_look_at_another_datasets_images_of_the_shared_expressions(
         free = logits[i].argmax(axis=1)
         np.testing.assert_array_equal(arrays["free"][i], np.where(free == 6, -1, free))
     right = np.mean(arrays["free"] == known, axis=0)
-    assert across.away(arrays, "free").estimate == pytest.approx(right.mean())
-    assert "subjects" in across.away(arrays).method
+    assert cross_dataset.away(arrays, "free").estimate == pytest.approx(right.mean())
+    assert "subjects" in cross_dataset.away(arrays).method
 
 
 def test_the_home_game_is_played_among_the_same_expressions() -> None:
     labels, logits = np.array([0, 1, 2, 2]), np.array([[1.0, 0, 9], [0, 2, 3], [0, 0, 1], [1, 0, 5]])
     pooled = study.Pooled(labels, logits, np.array([1, 2, 2, 3]), ("sad", "happy", "calm"))
-    found = across.home(pooled, ["happy", "sadness"])
+    found = cross_dataset.home(pooled, ["happy", "sadness"])
     assert (found.estimate, found.n) == (1.0, 2), "calm is neither scored nor an answer"
 
 
@@ -466,7 +457,7 @@ def test_figure_of_starts_names_every_start_at_its_mean() -> None:
 def test_the_results_table_says_what_a_training_started_from(parent: Record) -> None:
     changes = {"class_weights": "balanced", "sampling": "oversample", "augmentation_rare": "light",
                "start_from": "fer2013-compact-usage-s0-0123456789-abcdef", "augmentation": "iitk2023"}  # fmt: skip
-    text = tables._variant(replace(parent.config, **changes))
+    text = pages._variant(replace(parent.config, **changes))
     for part in ("class weights balanced", "sampling oversample", "pre-trained on FER2013", "rare classes light",
                  "augmentation iitk2023"):  # fmt: skip
         assert f"{part} (ours)" in text

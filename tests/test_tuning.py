@@ -22,15 +22,16 @@ import pandas as pd
 import pytest
 from keras_tuner.engine import trial as kt_trial
 
-from fer_utils import assembly, augment, checkpoint, models, oracles, plots, records, tuning
+from fer_utils import models, plots, records
 from fer_utils.__main__ import main
-from fer_utils.config import Phase, RunConfig
-from fer_utils.data import FaceDataset, load
+from fer_utils.data import FaceDataset, augmentation, load
 from fer_utils.data.splits import SplitSpec
 from fer_utils.records import Record
-from fer_utils.spaces import Choice, Real
-from fer_utils.training import run
-from fer_utils.tuning import Search
+from fer_utils.records.config import Phase, RunConfig
+from fer_utils.study import tuning
+from fer_utils.study.tuning import run_tuner
+from fer_utils.study.tuning.plans import Choice, Real, Search
+from fer_utils.training import checkpoint, run, setup
 
 ROOT = Path(__file__).resolve().parent.parent
 FACES = {"n_subjects": 8, "n_frames": 1}
@@ -99,12 +100,12 @@ def test_other_widths_and_depths_are_refused(name: str, options: dict[str, Any],
 
 
 def test_strength_multiplies_the_ranges_of_a_policy() -> None:
-    named = augment.POLICIES["light"]
-    doubled = assembly.policy(replace(START, augmentation_strength=2.0))
+    named = augmentation.POLICIES["light"]
+    doubled = setup.policy(replace(START, augmentation_strength=2.0))
     assert doubled.rotation == 2 * named.rotation and doubled.erasing == 2 * named.erasing and doubled.flip
-    assert assembly.policy(replace(START, augmentation_strength=1.0)) == named
-    off = assembly.policy(replace(START, augmentation_strength=0.0))
-    np.testing.assert_array_equal(augment.draw(off, 1, 0, 50), augment.draw("none", 1, 0, 50))
+    assert setup.policy(replace(START, augmentation_strength=1.0)) == named
+    off = setup.policy(replace(START, augmentation_strength=0.0))
+    np.testing.assert_array_equal(augmentation.draw(off, 1, 0, 50), augmentation.draw("none", 1, 0, 50))
 
 
 def test_strength_1_leaves_old_records_valid_and_others_are_other_runs() -> None:
@@ -121,7 +122,7 @@ def test_a_strength_without_a_policy_or_below_0_is_refused(policy: str, strength
 
 def test_a_range_beyond_its_bounds_is_refused() -> None:
     with pytest.raises(ValueError, match="erasing must be in"):
-        assembly.policy(replace(START, augmentation_strength=5.0))
+        setup.policy(replace(START, augmentation_strength=5.0))
 
 
 def test_values_become_a_run_that_never_scores_the_test_set() -> None:
@@ -146,7 +147,7 @@ def test_every_space_builds_at_both_ends_and_its_defaults_are_inside_the_reach_o
         for end in (0, -1):
             values = {n: (k.low, k.high)[end] if isinstance(k, Real) else k.values[end] for n, k in space.items()}
             config = plan.configure(values, 1)
-            assert assembly.policy(config).flip == (values["augmentation_strength"] > 0)
+            assert setup.policy(config).flip == (values["augmentation_strength"] > 0)
             assert not set(config.model_options) - set(models.options(name))
         assert list(tuning.space_table(plan).columns) == ["tried", "drawn", "untuned"]
 
@@ -324,7 +325,7 @@ def test_hyperband_trains_what_its_plan_says_and_longer_trials_have_parents(
 def test_a_finished_search_is_loaded_even_without_the_data_or_kerastuner(
     hyperband: Killed, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setitem(sys.modules, "fer_utils.oracles", None)
+    monkeypatch.setitem(sys.modules, "fer_utils.study.tuning.run_tuner", None)
     loaded = tuning.search(planned("hyperband"), store=hyperband.store)
     pd.testing.assert_frame_equal(tuning.trials(loaded), hyperband.table)
     assert tuning.on_record(planned("hyperband", seed=1), store=hyperband.store) is None
@@ -354,7 +355,7 @@ def test_the_plan_of_hyperband_is_kerastuners(epochs: int, factor: int) -> None:
 # --- killed searches -------------------------------------------------------------------------------------------
 
 
-class _Imagined(oracles.RunTuner):
+class _Imagined(run_tuner.RunTuner):
     """A tuner that computes a score from the values instead of training, and may be interrupted in a trial."""
 
     interrupt_at = -1
@@ -403,7 +404,7 @@ def test_a_trial_written_before_its_oracle_is_drawn_again(faces: FaceDataset, tm
 
 def test_values_that_went_through_the_network_give_the_same_run() -> None:
     plan = planned("random")
-    oracle = oracles.oracle(plan)
+    oracle = run_tuner.oracle(plan)
     oracle._set_project_dir("/tmp", "unused")
     for number in range(50):
         hyperparameters = oracle.get_space()
@@ -421,8 +422,8 @@ def test_a_training_that_diverges_is_a_failed_trial_and_other_errors_end_the_sea
             raise FloatingPointError("loss nan")
         raise OSError("disk full")
 
-    monkeypatch.setattr(oracles, "run", diverges)
-    tuner = oracles.RunTuner(planned("random"), faces, tmp_path / "runs", tmp_path / "project")
+    monkeypatch.setattr(run_tuner, "run", diverges)
+    tuner = run_tuner.RunTuner(planned("random"), faces, tmp_path / "runs", tmp_path / "project")
     with pytest.raises(keras_tuner.errors.FatalError, match="disk full"):
         tuner.search(verbose=0)
     ended = [tuner.oracle.trials[name].status for name in tuner.oracle.end_order]

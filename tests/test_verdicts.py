@@ -8,14 +8,15 @@ import numpy as np
 import pytest
 from test_shortcuts import finished
 
-from fer_utils import contradictions, protocols, reported, verdicts
+from fer_utils.report import claims, contradictions, verdicts
+from fer_utils.study import protocols
 
 
 def test_nothing_is_measured_without_records(tmp_path: Path) -> None:
     table = verdicts.numbers(tmp_path)
-    assert len(table) == len(reported.CLAIMS)
+    assert len(table) == len(claims.CLAIMS)
     assert (table[["re-run as reported", "sound", "verdict"]] == verdicts.NOT_MEASURED).all(axis=None)
-    assert list(table["reported"]) == [f"{claim.percent:.2f}" for claim in reported.CLAIMS]
+    assert list(table["reported"]) == [f"{claim.percent:.2f}" for claim in claims.CLAIMS]
 
 
 def test_records_fill_their_cells(tmp_path: Path) -> None:
@@ -58,7 +59,7 @@ def empty(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_every_contradiction_has_a_verdict(empty: Path) -> None:
     table = contradictions.table(empty)
-    assert set(table.index) == {claim.report for claim in reported.CLAIMS}
+    assert set(table.index) == {claim.report for claim in claims.CLAIMS}
     starts = ("by ", verdicts.NOT_MEASURED, "on record", "counted", "our re-run")
     assert table["verdict"].str.startswith(starts).all()
     assert (table["verdict"] == verdicts.NOT_MEASURED).sum() == 7  # what only records can tell

@@ -13,7 +13,7 @@ from fer_utils.data.dataset import (
     USAGES,
     FaceDataset,
 )
-from fer_utils.paths import project_root
+from fer_utils.files.paths import project_root
 
 __all__ = [
     "CKPLUS_EXPRESSIONS",

@@ -17,7 +17,7 @@ from pathlib import Path
 
 import numpy as np
 
-from fer_utils import reading, storage
+from fer_utils.files import reading, writing
 
 Arrays = dict[str, np.ndarray]
 
@@ -78,7 +78,7 @@ def through(name: str, source: str, key: str, read: Callable[[], Arrays]) -> Arr
     place = source.encode(errors="surrogateescape")
     file = folder() / f"{name}-{hashlib.blake2b(place, digest_size=8).hexdigest()}.npz"
     with contextlib.suppress(OSError):
-        storage.sweep(file.parent, older_than=ABANDONED)
+        writing.sweep(file.parent, older_than=ABANDONED)
     arrays = _load(file, key)
     if arrays is None:
         arrays = read()
@@ -108,7 +108,7 @@ def _stamp(key: str, arrays: Arrays) -> str:
 def _store(file: Path, key: str, arrays: Arrays) -> None:
     """Write so that no reader ever sees half a file."""
     try:
-        with storage.atomic(file) as out:
+        with writing.atomic(file) as out:
             np.savez(out, key=np.array(_stamp(key, arrays)), **arrays)
     except OSError as reason:
         remedy = "Set FER_CACHE to a folder you can write to; until then every read is a first read."

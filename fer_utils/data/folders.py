@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 
 from fer_utils.data.dataset import EXPRESSIONS, SIZE
-from fer_utils.reading import content, regular
+from fer_utils.files.reading import content, regular
 
 LARGEST_FILE = 1 << 20
 """Bytes; a 48 x 48 image takes about two thousand."""

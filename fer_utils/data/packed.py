@@ -13,7 +13,7 @@ from itertools import filterfalse
 from pathlib import Path
 from typing import BinaryIO
 
-from fer_utils.reading import DAMAGE, regular, told
+from fer_utils.files.reading import DAMAGE, regular, told
 
 MOST_MEMBERS = 10_000
 """Files in a zip that are looked into."""

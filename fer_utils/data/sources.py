@@ -12,7 +12,7 @@ import numpy as np
 
 from fer_utils.data import folders, tables
 from fer_utils.data.dataset import FaceDataset
-from fer_utils.reading import told
+from fer_utils.files.reading import told
 
 DEPTH = 5
 """How many folders deep a class folder may lie: root/fer2013/images/train/angry is 4."""

@@ -17,7 +17,10 @@ import keras
 import numpy as np
 import pandas as pd
 
-from fer_utils import augment, backend, data, metrics, models, records, tables, weights
+from fer_utils import data, models, records
+from fer_utils.data import augmentation
+from fer_utils.evaluation import metrics
+from fer_utils.files.paths import reports_root
 from fer_utils.live import engines, export, networks, quantise
 from fer_utils.live.description import Description
 from fer_utils.live.drawing import draw
@@ -26,7 +29,8 @@ from fer_utils.live.faces import Frame
 from fer_utils.live.images import read_image
 from fer_utils.live.recognizer import EmotionRecognizer
 from fer_utils.live.session import Session
-from fer_utils.paths import reports_root
+from fer_utils.report import pages
+from fer_utils.training import backend, weights
 
 CORES = 2
 NETWORKS = {"iitk2023_model2": 6.0, "psg2025": 9.0}
@@ -122,9 +126,9 @@ def formats(seconds: float, n_images: int | None = None) -> pd.DataFrame:
     """
     model, description, origin = _network()
     images, labels, sample, where = _data(description, n_images)
-    batch = augment.prepare(images)
+    batch = augmentation.prepare(images)
     rows, first = {}, None
-    for name, make in _kinds(model, description, augment.prepare(sample)).items():
+    for name, make in _kinds(model, description, augmentation.prepare(sample)).items():
         try:
             size, scores = make()
         except ImportError as error:
@@ -198,7 +202,7 @@ def main() -> None:
     made = []
     for make in (lambda: one_face(options.seconds), video, lambda: formats(options.seconds)):
         table = make().fillna("").reset_index()
-        print(tables.pipes(table), flush=True)
+        print(pages.pipes(table), flush=True)
         made.append(table.to_dict("split", index=False))
     if options.record:
         store = reports_root() / "measurements"

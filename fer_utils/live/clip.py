@@ -8,9 +8,9 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from fer_utils.data.drawing import render
-from fer_utils.data.sketch import Identity, Light, Pose
 from fer_utils.data.synthetic import PROTOTYPES, Controls, identity
+from fer_utils.data.synthetic.controls import Identity, Light, Pose
+from fer_utils.data.synthetic.drawing import render
 from fer_utils.live.faces import Frame
 
 WIDTH, HEIGHT = 640, 480

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from fer_utils.reading import told
+from fer_utils.files.reading import told
 
 FOLDER = Path(__file__).parent / "models"
 """The networks that ship with the package."""

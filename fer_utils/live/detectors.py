@@ -11,9 +11,9 @@ import cv2
 import numpy as np
 import platformdirs
 
+from fer_utils.files.paths import project_root
 from fer_utils.live.faces import Box, by_landmarks, overlap
 from fer_utils.live.images import as_bgr, as_grey, reduced
-from fer_utils.paths import project_root
 
 YUNET = "face_detection_yunet_2026may.onnx"
 YUNET_SHA256 = {

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Protocol
 import numpy as np
 import onnxruntime
 
-from fer_utils import reading
+from fer_utils.files import reading
 from fer_utils.live.description import FOLDER, LARGEST_FILE, Description, described
 
 if TYPE_CHECKING:

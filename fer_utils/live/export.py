@@ -7,10 +7,13 @@ from pathlib import Path
 
 import keras
 
-from fer_utils import calibration, models, weights
-from fer_utils.config import Phase, RunConfig
+from fer_utils import models
+from fer_utils.evaluation import calibration
+from fer_utils.files.writing import atomic
 from fer_utils.live.description import FOLDER, KEY, Description
-from fer_utils.records import Record, atomic
+from fer_utils.records import Record
+from fer_utils.records.config import Phase, RunConfig
+from fer_utils.training import weights
 
 _LICENCE = {
     "synthetic": "Trained on drawn faces; MIT like the code that draws them.",

@@ -12,9 +12,11 @@ from typing import Any
 import keras
 import numpy as np
 
-from fer_utils import reading, schema, weight_files
+from fer_utils.files import reading
 from fer_utils.live.description import LARGEST_FILE
 from fer_utils.live.modelfiles import MAX_VALUES
+from fer_utils.models import weight_files
+from fer_utils.records import schema
 
 _REFUSED = {
     "Lambda", "TFSMLayer", "TorchModuleWrapper", "JaxLayer", "FlaxLayer", "StringLookup", "IntegerLookup",

@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterator
 from typing import Any
 
-from fer_utils import reading
+from fer_utils.files import reading
 from fer_utils.live.description import Description, described
 
 MAX_VALUES = 50_000_000

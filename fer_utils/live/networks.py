@@ -9,11 +9,12 @@ from pathlib import Path
 import keras
 import numpy as np
 
-from fer_utils import reading, weights
+from fer_utils.files import reading
 from fer_utils.live import export, graph, kerasfiles, modelfiles
 from fer_utils.live.description import Description
 from fer_utils.live.engines import Engine
 from fer_utils.records import Record
+from fer_utils.training import weights
 
 
 class KerasEngine:

@@ -10,10 +10,10 @@ from typing import Any
 import keras
 import numpy as np
 
-from fer_utils import backend
 from fer_utils.live import export
 from fer_utils.live.description import Description
 from fer_utils.live.engines import OnnxEngine
+from fer_utils.training import backend
 
 Scores = Callable[[np.ndarray], np.ndarray]
 """From prepared images float32 (n, size, size, 1) to scores float32 (n, k)."""

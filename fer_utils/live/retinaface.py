@@ -15,7 +15,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from fer_utils import reading
+from fer_utils.files import reading
 from fer_utils.live.engines import session
 from fer_utils.live.faces import Box, by_landmarks
 from fer_utils.live.images import as_bgr

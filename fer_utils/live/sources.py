@@ -18,9 +18,9 @@ from types import TracebackType
 import cv2
 import numpy as np
 
+from fer_utils.files.reading import told
 from fer_utils.live.faces import Frame
 from fer_utils.live.images import MAX_PIXELS
-from fer_utils.reading import told
 
 PATIENCE = 2.0
 """Seconds for which a camera may give no picture before it counts as lost."""

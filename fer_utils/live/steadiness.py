@@ -15,9 +15,9 @@ import cv2
 import numpy as np
 
 from fer_utils import data, records
+from fer_utils.files.paths import reports_root
 from fer_utils.live.faces import Box
 from fer_utils.live.recognizer import UNSURE_BELOW, EmotionRecognizer
-from fer_utils.paths import reports_root
 
 LARGER = 4
 """Images are enlarged so many times before a box is moved on them, which then moves by parts of a pixel."""

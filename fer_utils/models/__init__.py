@@ -1,4 +1,8 @@
-"""The study's networks: `build(name)` gives any of them, `names()` lists them."""
+"""Networks by family, their losses, and weights read safely: `build(name)` gives any network, `names()` lists them.
+
+Comes in: a name and options. Goes out: a Keras model from images in [0, 1] to logits. `own` builds what a user's own
+module defines, `common` holds what all families share, `summary` says what a network consists of.
+"""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -8,9 +12,20 @@ import keras
 
 from fer_utils.models import compact, plain, strong, transfer, xception
 from fer_utils.models.common import COMMON_OPTIONS, INITIALIZERS, Settings
-from fer_utils.models.tables import multiply_adds, summary_table
+from fer_utils.models.own import build_own, is_own
+from fer_utils.models.summary import graph_hash, multiply_adds, summary_table
 
-__all__ = ["COMMON_OPTIONS", "INITIALIZERS", "build", "multiply_adds", "names", "options", "summary_table"]
+__all__ = [
+    "COMMON_OPTIONS",
+    "INITIALIZERS",
+    "build",
+    "graph_hash",
+    "is_own",
+    "multiply_adds",
+    "names",
+    "options",
+    "summary_table",
+]
 
 
 @dataclass(frozen=True)
@@ -60,7 +75,7 @@ def options(name: str) -> dict[str, Any]:
     """The options of one network with the values it takes when nothing is said.
 
     Raises:
-        ValueError: If `name` is not one of `names()`.
+        ValueError: If `name` is not one of `names()`; what a user's own function takes is not known.
     """
     family = _family(name)
     settings = Settings(name, **family.values)
@@ -75,7 +90,7 @@ def build(name: str, n_classes: int = 7, size: int | None = 48, **options: Any) 
     speaking name, and all start weights and dropout masks follow from `seed` (for one backend).
 
     Args:
-        name: One of `names()`.
+        name: One of `names()`, or `"module:function"` for a network of the user's own, see `own.build_own`.
         n_classes: Number of scores, at least 2.
         size: Height and width in pixels; None (any) where the network ends in global pooling.
         **options: For every network `dropout`, `initializer` (key of `INITIALIZERS`), `head_l2`,
@@ -88,6 +103,8 @@ def build(name: str, n_classes: int = 7, size: int | None = 48, **options: Any) 
     Raises:
         ValueError: For an unknown name, option or value; says which there are.
     """
+    if is_own(name):
+        return build_own(name, n_classes, size, **{k: v for k, v in options.items() if k != "seed"})
     family = _family(name)
     allowed = (*COMMON_OPTIONS, *family.own)
     unknown = [option for option in options if option not in allowed]
@@ -106,7 +123,8 @@ def build(name: str, n_classes: int = 7, size: int | None = 48, **options: Any) 
 def _family(name: str) -> _Family:
     if name not in _FAMILIES:
         raise ValueError(
-            f"The network must be one of {', '.join(_FAMILIES)}; got {name!r}. Choose one of these."
+            f"The network must be one of {', '.join(_FAMILIES)}, or a function of your own as 'module:function'; "
+            f"got {name!r}. Choose one of these."
         )
     return _FAMILIES[name]
 

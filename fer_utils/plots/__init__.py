@@ -8,7 +8,7 @@ Every picture of faces goes through `faces` (class means through `mean_faces`), 
 people unless it is told that the figure stays on the user's own machine (`published=False`).
 """
 
-from fer_utils.plots.claims import claims
+from fer_utils.data.publishing import CKPLUS_NOTICE, PUBLISHABLE_CKPLUS_SUBJECTS, may_publish
 from fer_utils.plots.curves import comparison, learning_curves, roc_curves
 from fer_utils.plots.data import (
     class_distribution,
@@ -17,7 +17,7 @@ from fer_utils.plots.data import (
     split_distribution,
 )
 from fer_utils.plots.explain import cascade, class_maps
-from fer_utils.plots.gallery import CKPLUS_NOTICE, PUBLISHABLE_CKPLUS_SUBJECTS, faces, may_publish, scenes
+from fer_utils.plots.gallery import faces, scenes
 from fer_utils.plots.growth import growth
 from fer_utils.plots.matrices import (
     confusion_matrices,
@@ -26,6 +26,7 @@ from fer_utils.plots.matrices import (
     heatmap,
     report_heatmap,
 )
+from fer_utils.plots.reports import claims
 from fer_utils.plots.sheets import augmentation_sheet, mean_faces, predictions_grid, sample_grid
 from fer_utils.plots.shortcuts import error_budget, forest, simulated
 from fer_utils.plots.stress import reliability, stress_curves

@@ -10,9 +10,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from fer_utils.metrics import Roc
+from fer_utils.evaluation.metrics import Roc
+from fer_utils.evaluation.statistics import Interval
 from fer_utils.plots import style
-from fer_utils.stats import Interval
 
 _CURVES = (("", "training", style.GREY, "--"), ("val_", "validation", style.BLUE, "-"))
 _TEST = ("test_", "TEST SET", style.VERMILLION, ":")

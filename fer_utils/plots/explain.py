@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from matplotlib.figure import Figure
 
-from fer_utils import stats
+from fer_utils.evaluation import statistics
 from fer_utils.plots import style
 from fer_utils.plots.gallery import grid
 
@@ -30,11 +30,11 @@ def class_maps(
     Class means show nobody, so they may be published wherever the mean faces may.
 
     Args:
-        maps: kind -> float (k, h, w), `fer_utils.explain.class_means` or other class means; each row is stretched
-            over its own range, from 0 where it has negative places. A class of NaN is drawn as an outline.
+        maps: kind -> float (k, h, w), class means as of `fer_utils.analysis.saliency.class_means`; each row is
+            stretched over its own range, from 0 where it has negative places. A class of NaN is drawn as an outline.
         class_names, counts: k names, and k numbers of images where they are known.
-        means: mean faces float (k, s, s) in 0..255 as `fer_utils.describe.class_means` gives them, NaN where they are
-            withheld; maps of such classes, and all if None, lie on plain grey.
+        means: mean faces float (k, s, s) in 0..255 as `fer_utils.analysis.eda.class_means` gives them, NaN where they
+            are withheld; maps of such classes, and all if None, lie on plain grey.
         title, caption, profile: see `fer_utils.plots`.
 
     Raises:
@@ -117,5 +117,5 @@ def _interval(values: np.ndarray) -> tuple[float, float, float]:
     if len(values) < 2:
         mean = float(values[0]) if len(values) else np.nan
         return mean, mean, mean
-    found = stats.bootstrap_interval(values, n_resamples=1000)
+    found = statistics.bootstrap_interval(values, n_resamples=1000)
     return found.estimate, found.low, found.high

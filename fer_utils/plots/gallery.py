@@ -1,13 +1,11 @@
-"""Pictures of faces. Whether a face may be seen outside the user's machine is decided here and nowhere else.
+"""Pictures of faces: grids of them, and boxes on scenes.
 
-FER2013's and CK+'s faces are not ours to publish, so neither a figure nor the output of an executed notebook
-may show them. Synthetic faces may be shown, CK+'s eleven publishable subjects with their notice, and class
-means. Whatever is not plainly allowed is withheld: only `published=False` itself shows everything.
+Every picture of single faces goes through `faces`, which asks `fer_utils.data.publishing` what others may be shown.
+Whatever is not plainly allowed is withheld: only `published=False` itself shows everything.
 """
 
 from __future__ import annotations
 
-import re
 import textwrap
 from collections.abc import Sequence
 from typing import Protocol
@@ -18,16 +16,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Ellipse, Rectangle
 
+from fer_utils.data.publishing import CKPLUS_NOTICE, OPEN_DATASETS, may_publish
 from fer_utils.plots import style
-
-PUBLISHABLE_CKPLUS_SUBJECTS = frozenset({52, 55, 74, 106, 111, 113, 121, 124, 125, 130, 132})
-"""CK+ subjects who agreed to be shown in print (S52 to S132), as quoted from CK+'s user agreement."""
-
-CKPLUS_NOTICE = "©Jeffrey Cohn"
-"""Must stand beside every published picture of a CK+ subject."""
-
-OPEN_DATASETS = frozenset({"synthetic", "public_domain"})
-"""Names of what anybody may be shown: drawn faces, and pictures in the public domain (the package's own is NASA's)."""
 
 DATASET_TITLES = {"fer2013": "FER2013", "ferplus": "FER2013", "ckplus": "CK+", "synthetic": "Synthetic"}
 
@@ -40,33 +30,8 @@ class Found(Protocol):
     confidence: float
 
 
-_SUBJECT = re.compile(r"[Ss]0*(\d+)")
 _TITLE_SIZE, _TITLE_LINE = 7.0, 0.125
 _LARGE, _MEDIUM, _SMALL, _GAP = 1.0, 0.75, 0.36, 0.06  # sides of a face and the gap between two, in inches
-
-
-def may_publish(dataset_name: str, subjects: Sequence[str] | np.ndarray | None, n: int) -> np.ndarray:
-    """Which of n faces may be shown to others.
-
-    Args:
-        dataset_name: a `FaceDataset.name`. Faces of any other name count as somebody's and stay private.
-        subjects: n names such as `"S052"` or `"S52"`, or None if unknown.
-        n: number of faces.
-
-    Returns:
-        bool (n,): all faces of `OPEN_DATASETS`; of CK+ those of `PUBLISHABLE_CKPLUS_SUBJECTS`; no others.
-
-    Raises:
-        ValueError: not one subject per face.
-    """
-    if subjects is not None and len(subjects) != n:
-        raise ValueError(f"subjects must name the person of each of {n} faces; got {len(subjects)} names.")
-    if dataset_name in OPEN_DATASETS:
-        return np.ones(n, dtype=bool)
-    if dataset_name != "ckplus" or subjects is None:
-        return np.zeros(n, dtype=bool)
-    found = [_SUBJECT.fullmatch(str(subject)) for subject in subjects]
-    return np.array([bool(m) and int(m[1]) in PUBLISHABLE_CKPLUS_SUBJECTS for m in found], dtype=bool)
 
 
 @style.styled

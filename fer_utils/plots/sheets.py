@@ -8,12 +8,9 @@ import matplotlib as mpl
 import numpy as np
 from matplotlib.figure import Figure
 
+from fer_utils.data.publishing import MIN_IMAGES_PER_MEAN, MIN_SUBJECTS_PER_MEAN, may_publish
 from fer_utils.plots import style
-from fer_utils.plots.gallery import DATASET_TITLES, faces, grid, may_publish
-
-MIN_IMAGES_PER_MEAN = 20
-MIN_SUBJECTS_PER_MEAN = 10
-"""A published mean face holds at least so many different images, and people where the dataset names them."""
+from fer_utils.plots.gallery import DATASET_TITLES, faces, grid
 
 
 def sample_grid(

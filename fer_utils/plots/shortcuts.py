@@ -12,8 +12,8 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
+from fer_utils.evaluation.statistics import Interval
 from fer_utils.plots import style
-from fer_utils.stats import Interval
 
 KINDS = {
     "leak": ("test images known from training", style.VERMILLION),
@@ -26,7 +26,7 @@ KINDS = {
 
 
 class Price(Protocol):
-    """What `forest` draws of a `fer_utils.shortcuts.Price`."""
+    """What `forest` draws of a `fer_utils.analysis.prices.experiments.Price`."""
 
     shortcut: str
     interval: Interval
@@ -35,7 +35,7 @@ class Price(Protocol):
 
 
 class Share(Protocol):
-    """What `error_budget` draws of a `fer_utils.pricelist.Share`."""
+    """What `error_budget` draws of a `fer_utils.analysis.prices.tables.Share`."""
 
     name: str
     interval: Interval

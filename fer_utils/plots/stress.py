@@ -9,8 +9,8 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from fer_utils.evaluation.statistics import Interval
 from fer_utils.plots import style
-from fer_utils.stats import Interval
 
 _COLUMNS = 4
 
@@ -69,8 +69,8 @@ def reliability(
     """One reliability diagram per method: accuracy of the images in each bin of confidence, and how many they are.
 
     Args:
-        tables: method -> `fer_utils.calibration.reliability`.
-        scores: method -> `fer_utils.calibration.summary`, of which ECE and NLL stand below the name.
+        tables: method -> `fer_utils.evaluation.calibration.reliability`.
+        scores: method -> `fer_utils.evaluation.calibration.summary`, of which ECE and NLL stand below the name.
         title, caption, profile: see `fer_utils.plots`.
     """
     columns = min(_COLUMNS, len(tables))

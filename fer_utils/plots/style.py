@@ -27,7 +27,7 @@ from fer_utils.data.colours import (  # noqa: F401  some are for the other modul
     PURPLE,
     SKY,
     VERMILLION,
-)  # fmt: skip
+)
 
 PROFILES = ("quick", "cpu", "full")
 QUICK_STAMP = "Quick profile: synthetic faces, a few steps: numbers mean nothing"

@@ -1,4 +1,4 @@
-"""Figures drawn from a dataset's description (`fer_utils.describe`), where its images need not be at hand."""
+"""Figures drawn from a dataset's description (`fer_utils.analysis.eda`), where its images need not be at hand."""
 
 from __future__ import annotations
 
@@ -99,7 +99,7 @@ def mean_faces(
     """The mean face of each class above its difference from the mean of all (red brighter, blue darker).
 
     Args:
-        means: float (k, h, w) in 0..255, as `fer_utils.describe.class_means` gives them: NaN where a class is
+        means: float (k, h, w) in 0..255, as `fer_utils.analysis.eda.class_means` gives them: NaN where a class is
             too small to be published, which is then drawn as an outline.
         counts: k numbers of images.
         class_names: k names.

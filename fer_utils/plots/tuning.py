@@ -1,7 +1,7 @@
 """Figures of hyper-parameter searches: progress against cost, all trials at once, one hyper-parameter at a time.
 
-All take tables of trials as `fer_utils.tuning.trials` gives them, and spaces as its measurement holds them: name to
-`{"kind": "real", "low", "high", "log"}` or `{"kind": "choice", "values"}`.
+All take tables of trials as `fer_utils.study.tuning.trials` gives them, and spaces as its measurement holds them: name
+to `{"kind": "real", "low", "high", "log"}` or `{"kind": "choice", "values"}`.
 """
 
 from __future__ import annotations

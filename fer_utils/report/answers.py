@@ -13,14 +13,16 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from fer_utils import across, describe, inspection, metrics, protocols, records, stats, study, tuning
-from fer_utils.describe import TITLES
-from fer_utils.pricelist import points
-from fer_utils.report import headlines, pairs
+from fer_utils import records, study
+from fer_utils.analysis import cross_dataset, eda, trained_networks
+from fer_utils.analysis.eda import TITLES
+from fer_utils.analysis.prices.tables import points
+from fer_utils.evaluation import metrics, statistics
+from fer_utils.report import headlines, paired_runs
 from fer_utils.report.headlines import SOUND, Measured
-from fer_utils.report.shelf import Shelf
-from fer_utils.study import Pooled
-from fer_utils.verdicts import NOT_MEASURED
+from fer_utils.report.records_index import Shelf
+from fer_utils.report.verdicts import NOT_MEASURED
+from fer_utils.study import Pooled, protocols, tuning
 
 Answer = Callable[[Shelf], str]
 
@@ -87,7 +89,7 @@ def stress(*kinds: str) -> Answer:
         texts = []
         for dot, data in _own(shelf, "from random weights"):
             runs = study.by_seed(dot.runs)[dot.runs[0].config.seed]
-            stressed = (inspection.stressed(runs, limit=n, compute_missing=False) for n in (None, 1000))
+            stressed = (trained_networks.stressed(runs, limit=n, compute_missing=False) for n in (None, 1000))
             if found := next((s for s in stressed if s), None):
                 added = found.table()["added points"]
                 shown = ", ".join(f"{kind} {added[kind]:+.1f}" for kind in kinds)
@@ -106,11 +108,11 @@ def attention(shelf: Shelf) -> str:
     return _joined(f"{kind} {np.mean(v):.1f} % of validation images ({len(v)} runs)" for kind, v in found.items())
 
 
-def eda(shelf: Shelf) -> str:
+def data_counts(shelf: Shelf) -> str:
     """FER2013 counted: images, imbalance, duplicates."""
-    if not (found := shelf.measured(f"eda{describe.VERSION}-fer2013-*")):
+    if not (found := shelf.measured(f"eda{eda.VERSION}-fer2013-*")):
         return NOT_MEASURED
-    counted, copies = describe.imbalance(found.values), describe.duplicates_row(found.values)
+    counted, copies = eda.imbalance(found.values), eda.duplicates_row(found.values)
     return (
         f"FER2013: {found.values['n']:,} images, {counted['commonest']} to {counted['rarest']} {counted['ratio']}; "
         f"{copies['sets of identical images']:,} sets of identical images, "
@@ -122,10 +124,10 @@ def remedies(shelf: Shelf) -> str:
     """What each remedy for rare expressions changes, in UAR, with the study's smallest network."""
     texts = []
     for data in _DATA:
-        plain = pairs.group(shelf, "tiny", data, augmentation="none")
+        plain = paired_runs.group(shelf, "tiny", data, augmentation="none")
         for name, changes in REMEDIES.items():
-            remedied = pairs.group(shelf, "tiny", data, **{"augmentation": "none", **changes})
-            if plain and remedied and (gain := pairs.paired(remedied, plain, pairs.recall)):
+            remedied = paired_runs.group(shelf, "tiny", data, **{"augmentation": "none", **changes})
+            if plain and remedied and (gain := paired_runs.paired(remedied, plain, paired_runs.recall)):
                 texts.append(f"{name} {points(gain)}")
         if texts and plain:
             texts[0] = f"UAR against none, tiny, {TITLES[data]}: {texts[0]}"
@@ -136,7 +138,7 @@ def areas(shelf: Shelf) -> str:
     """Area under the ROC curve, mean over expressions, of the study's small network."""
     texts = []
     for dot, data in _own(shelf):
-        pooled = pairs.first_seed(dot.runs)
+        pooled = paired_runs.first_seed(dot.runs)
         mean = np.mean([curve.auc for curve in metrics.roc(pooled.labels, pooled.logits).values()])
         texts.append(f"mean area {mean:.3f} (compact{_start(dot)}, {TITLES[data]}, n = {len(pooled.labels):,})")
     return _joined(texts)
@@ -150,8 +152,8 @@ def backbones(shelf: Shelf) -> str:
             options, config = group[0].config.model_options, group[0].config
             start = "ImageNet's weights" if "weights" in options else "random weights"
             parts = f", {len(group)} of {config.split.n_folds} folds" if config.split.kind == "kfold" else ""
-            interval, backbone = pairs.first_seed(group).interval, options.get("backbone", "resnet50")
-            about = f"n = {interval.n:,}, {config.epochs} epochs{parts}"
+            interval, backbone = paired_runs.first_seed(group).interval, options.get("backbone", "resnet50")
+            about = f"n = {interval.n:,}, {config.epochs} epochs{config.precision_note}{parts}"
             texts.append(f"{TITLES[data]}, {backbone}, {start}: {interval.percent()} ({about})")
     missing = [TITLES[data] for data in _DATA if not any(text.startswith(TITLES[data]) for text in texts)]
     return _joined([*texts, *(f"{data}: {NOT_MEASURED}" for data in missing)] if texts else [])
@@ -162,10 +164,10 @@ def maps(shelf: Shelf) -> str:
     texts = []
     for dot, data in _own(shelf, "from random weights"):
         runs = study.by_seed(dot.runs)[dot.runs[0].config.seed]
-        parts = [shelf.measured(f"maps{inspection.VERSION}-validation*-{record.id}") for record in runs]
+        parts = [shelf.measured(f"maps{trained_networks.VERSION}-validation*-{record.id}") for record in runs]
         if all(parts):
-            looked, arrays = inspection.pooled(parts)
-            table = inspection.layer_table(looked, arrays).iloc[:, 0]
+            looked, arrays = trained_networks.pooled(parts)
+            table = trained_networks.layer_table(looked, arrays).iloc[:, 0]
             texts.append(
                 f"compact, {TITLES[data]}: rank correlation of Grad-CAM with occlusion "
                 f"{table['agreement with occlusion']}, n = {looked['n']}"
@@ -201,8 +203,8 @@ def _contrast(shelf: Shelf, name: str, one: dict[str, Any], other: dict[str, Any
     texts = []
     for model, data in ((m, d) for m in MODELS for d in _DATA):
         usual = {"loss": "cross_entropy", "augmentation": protocols.recipe(model, data).augmentation}
-        a, b = (pairs.group(shelf, model, data, **usual | changes) for changes in (one, other))
-        if a and b and (gap := pairs.paired(a, b)):
+        a, b = (paired_runs.group(shelf, model, data, **usual | changes) for changes in (one, other))
+        if a and b and (gap := paired_runs.paired(a, b)):
             texts.append(f"{MODELS[model]}, {TITLES[data]}, {name}: {points(gap)}")
     return _joined(texts)
 
@@ -212,8 +214,8 @@ def networks(shelf: Shelf) -> str:
     texts = []
     for data in _DATA:
         usual = {"loss": "cross_entropy", "augmentation": protocols.recipe("iitk2023_model2", data).augmentation}
-        one, two = (pairs.group(shelf, model, data, **usual) for model in MODELS)
-        if one and two and (gap := pairs.paired(two, one)):
+        one, two = (paired_runs.group(shelf, model, data, **usual) for model in MODELS)
+        if one and two and (gap := paired_runs.paired(two, one)):
             texts.append(f"{TITLES[data]}, Model 2 minus Model 1: {points(gap)}")
     return _joined(texts)
 
@@ -225,7 +227,7 @@ def forest(shelf: Shelf) -> str:
     labels, people = found.arrays["labels"], found.arrays.get("subjects")
     right = dict(zip(found.values["names"], found.arrays["predicted"] == labels, strict=True))
     own, trees = right["the network itself"], right["random forest on its features"]
-    gap = stats.paired_bootstrap_difference(trees, own, clusters=people)
+    gap = statistics.paired_bootstrap_difference(trees, own, clusters=people)
     return f"CK+48, Model 2's features, forest minus network: {points(gap)}, n = {gap.n}, one fold"
 
 
@@ -240,7 +242,7 @@ def hyperparameters(shelf: Shelf) -> str:
         best = tuning.winner([found])
         trial = next((r.config for r in shelf.runs if r.id == best["run"]), None)
         finals = [r for r in shelf.runs if trial and r.config == replace(trial, score_test=True)]
-        test = f"; on test images {pairs.first_seed(finals).interval.percent()}" if finals else ""
+        test = f"; on test images {paired_runs.first_seed(finals).interval.percent()}" if finals else ""
         text = f"best {100 * best['score']:.1f} % of {best['n']:.0f} validation images{test}"
         texts.append(f"{TITLES[data]}, Model 2, {len(tuning.trials(found))} trials: {text}")
     return _joined(texts)
@@ -252,7 +254,7 @@ def fear_as_sad(shelf: Shelf) -> str:
     for line in headlines.lines(shelf):
         if line.detail == "Model 2" or (line.system, line.dataset) == ("compact", "fer2013"):
             name, dot = f"{line.detail if line.claim else line.system}, {line.data}", line.dots[SOUND]
-            texts.append(f"{name}: {_confused(pairs.first_seed(dot.runs)) if dot else NOT_MEASURED}")
+            texts.append(f"{name}: {_confused(paired_runs.first_seed(dot.runs)) if dot else NOT_MEASURED}")
     return _joined(texts)
 
 
@@ -261,7 +263,7 @@ def _confused(pooled: Pooled) -> str:
     sad = next(code for code, name in enumerate(names) if name.startswith("sad"))
     rows = pooled.labels == names.index("fear")
     people = None if pooled.people is None else pooled.people[rows]
-    share = stats.bootstrap_interval(pooled.logits[rows].argmax(axis=1) == sad, clusters=people)
+    share = statistics.bootstrap_interval(pooled.logits[rows].argmax(axis=1) == sad, clusters=people)
     return f"{share.percent()} % of n = {share.n}"
 
 
@@ -271,7 +273,7 @@ def transfer(shelf: Shelf) -> str:
     if len(found) < 2:
         return NOT_MEASURED
     (_, scratch), (_, tuned) = sorted(found.items())
-    gap = pairs.paired(tuned.runs, scratch.runs)
+    gap = paired_runs.paired(tuned.runs, scratch.runs)
     return f"compact, CK+48, pre-trained on FER2013 minus from random weights: {points(gap)}" if gap else NOT_MEASURED
 
 
@@ -279,7 +281,7 @@ def elsewhere(shelf: Shelf) -> str:
     """The small network of FER2013 on CK+48, without training there."""
     if not (found := shelf.measured("elsewhere-fer2013-compact-*-on-ckplus")):
         return NOT_MEASURED
-    away, names = across.away(found.arrays), found.values["names"]
+    away, names = cross_dataset.away(found.arrays), found.values["names"]
     what = f"compact of FER2013 on CK+48, {len(names)} shared expressions, no training there"
     return f"{what}: {away.percent()} (n = {away.n})"
 

@@ -10,13 +10,17 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from fer_utils import protocols, reported, shortcuts, stats, study
-from fer_utils.config import RunConfig
-from fer_utils.describe import TITLES
+from fer_utils import study
+from fer_utils.analysis.eda import TITLES
+from fer_utils.analysis.prices import experiments
+from fer_utils.evaluation import statistics
+from fer_utils.evaluation.statistics import Interval
 from fer_utils.records import Record
-from fer_utils.report.shelf import Shelf
-from fer_utils.reported import Claim
-from fer_utils.stats import Interval
+from fer_utils.records.config import RunConfig
+from fer_utils.report import claims
+from fer_utils.report.claims import Claim
+from fer_utils.report.records_index import Shelf
+from fer_utils.study import protocols
 
 REPORTED, SOUND = "re-run as reported", "sound"
 OWN = ("compact", *protocols.STRONG)
@@ -66,15 +70,20 @@ class Measured:
         """What one must know of the number: images, seeds, budget, variant."""
         parts = [f"n = {self.interval.n:,}"]
         parts += [f"{self.seeds} seeds, sd {100 * self.sd:.1f}"] if self.seeds > 1 else ["1 seed"]
-        parts += [f"{self.ran} of {self.stated} epochs"] if self.reduced else [f"{self.ran} epochs"]
+        parts += [self.budget]
         return ", ".join(parts + ([self.variant] if self.variant else []))
 
     @property
     def short(self) -> str:
         """The same for a figure, whose caption says what the star is."""
-        budget = f"{self.ran} of {self.stated} epochs" if self.reduced else f"{self.ran} epochs"
         seeds = f", {self.seeds} seeds" if self.seeds > 1 else ""
-        return f"n = {self.interval.n:,}, {budget}{seeds}{' *' if self.variant else ''}"
+        return f"n = {self.interval.n:,}, {self.budget}{seeds}{' *' if self.variant else ''}"
+
+    @property
+    def budget(self) -> str:
+        """Epochs, how many the report states where they are fewer, and the precision where it is not float32."""
+        ran = f"{self.ran} of {self.stated}" if self.reduced else str(self.ran)
+        return f"{ran} epochs{self.runs[0].config.precision_note}"
 
 
 @dataclass(frozen=True)
@@ -113,7 +122,7 @@ class Line:
 
 def lines(shelf: Shelf) -> list[Line]:
     """The headlines of the five reports, then the study's own systems that are on record."""
-    headlines = [claim for claim in reported.CLAIMS if claim.headline]
+    headlines = [claim for claim in claims.CLAIMS if claim.headline]
     return [_line(claim, shelf) for claim in headlines] + own(shelf)
 
 
@@ -155,7 +164,7 @@ def _groups(claim: Claim, protocol: str, shelf: Shelf) -> list[list[Record]]:
     template = protocols.configs(claim.model, claim.dataset, protocol, **options)[0]
     found = [
         record for record in shelf.find(claim.model, claim.dataset, protocol)
-        if shortcuts.follows(record.config, template) and record.config.split.kind == template.split.kind
+        if experiments.follows(record.config, template) and record.config.split.kind == template.split.kind
         and record.config.split.max_train is None
     ]  # fmt: skip
     return [group for group in study.together(found) if whole(group)]
@@ -175,14 +184,14 @@ def _measured(group: Sequence[Record], row: protocols.Recipe | None, part: str =
     if part == "train":  # what cutm2024 printed: its "validation" folder was the training folder
         values = np.array([record.history["val_accuracy"].iloc[-1] for record in group])
         n = group[0].run["split"]["train"]
-        interval = stats.wilson_interval(round(values[0] * n), n)
+        interval = statistics.wilson_interval(round(values[0] * n), n)
     known = _IMAGENET.get(config.model, {})
     settings = {name: value for name, value in config.model_options.items() if known.get(name) != value}
     variant = [f"{name.replace('_', ' ')} {value} (ours)" for name, value in settings.items()]
     variant += ["scored on its training images"] if part == "train" else []
     return Measured(
         interval=replace(interval, estimate=float(values.mean())),
-        sd=stats.mean_sd(values).sd, seeds=result["seeds"], folds=result["folds"], ran=config.epochs,
+        sd=statistics.mean_sd(values).sd, seeds=result["seeds"], folds=result["folds"], ran=config.epochs,
         stated=sum(row.epochs) if row else None,
         variant=", ".join(variant), learned=interval.low > _commonest(group),
         device=result["device"], hours=result["hours"], runs=tuple(group),

@@ -11,7 +11,7 @@ import pandas as pd
 
 from fer_utils.report import answers
 from fer_utils.report.answers import Answer
-from fer_utils.report.shelf import Shelf
+from fer_utils.report.records_index import Shelf
 
 
 @dataclass(frozen=True)
@@ -65,7 +65,7 @@ REQUIREMENTS: tuple[Requirement, ...] = (
     Requirement("cutm2024", "Predictions on a webcam", "notebook 11; `make webcam`"),
     Requirement("cutm2024", "A desktop GUI", "`make webcam`, a window of OpenCV",
                 left_out="buttons; the notebook's widget has them"),
-    Requirement("xavengers2025", "EDA: classes, splits, grey levels, intensity", "notebook 01", answers.eda),
+    Requirement("xavengers2025", "EDA: classes, splits, grey levels, intensity", "notebook 01", answers.data_counts),
     Requirement("xavengers2025", "Class weights, targeted augmentation, over-sampling", "notebook 07",
                 answers.remedies),
     Requirement("xavengers2025", "ImageNet ResNet, fine-tuned", "notebook 07", answers.headline("xavengers2025"),

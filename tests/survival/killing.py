@@ -16,9 +16,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from fer_utils.config import Phase, RunConfig
 from fer_utils.data.splits import SplitSpec
 from fer_utils.records import Record
+from fer_utils.records.config import Phase, RunConfig
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 TINY = RunConfig(
@@ -34,7 +34,7 @@ SLOW_DISK = 0.04
 # A server that has imported everything and computed nothing is safe to fork, on Linux, and saves seconds a process.
 CONTEXT = multiprocessing.get_context("forkserver" if sys.platform == "linux" else "spawn")
 if sys.platform == "linux":
-    CONTEXT.set_forkserver_preload(["fer_utils.training", "fer_utils.oracles", "fer_utils.__main__"])
+    CONTEXT.set_forkserver_preload(["fer_utils.training", "fer_utils.study.tuning.run_tuner", "fer_utils.__main__"])
 
 
 def lengthened(config: RunConfig, epochs: int) -> RunConfig:

@@ -33,7 +33,8 @@ def model(path: Path) -> None:
 
 
 def rebuilt(path: Path) -> None:
-    """An ONNX file where ONNX Runtime is not installed."""
+    """An ONNX file read back into Keras."""
+    from fer_utils.live import networks
 
     network, description = networks.rebuilt(path.read_bytes())
     assert network.output_shape[-1] == len(description.class_names)
@@ -48,7 +49,7 @@ def _tiny() -> object:
 
 def weights(path: Path) -> None:
     """A file of weights for a network that is there."""
-    from fer_utils import weight_files
+    from fer_utils.models import weight_files
 
     weight_files.load(path, _tiny())
 
@@ -82,7 +83,7 @@ def table(path: Path) -> None:
 
 def arrays(path: Path) -> None:
     """The arrays of a record."""
-    from fer_utils import contents
+    from fer_utils.records import contents
 
     contents.measured_arrays(path)
 

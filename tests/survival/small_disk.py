@@ -53,9 +53,9 @@ def full() -> Iterator[dict[str, Any]]:
     """The command line and a training on a disk with less and less room."""
     from killing import TINY
 
-    from fer_utils import records, scoring
+    from fer_utils import records
     from fer_utils.__main__ import main
-    from fer_utils.training import run
+    from fer_utils.training import run, scoring
 
     yield told("finished before", lambda: main([*CALL, "1"]))
     for room in (0, 8_192, 40_960, 300_000):

@@ -12,9 +12,10 @@ import pandas as pd
 import pytest
 from killing import CONTEXT, assert_no_litter, assert_same_record, kill_when, nth_new, victim
 
-from fer_utils import records, tuning
+from fer_utils import records
 from fer_utils.__main__ import main
 from fer_utils.records import Measurement, Record
+from fer_utils.study import tuning
 
 CALL = ("tune", "tiny", "synthetic", "--method", "hyperband", "--epochs", "2", "--factor", "2", "--subjects", "8")
 

@@ -12,11 +12,11 @@ import numpy as np
 import pytest
 from killing import CONTEXT, TINY, assert_no_litter, assert_same_record, half_written, kill_when, nth_new, victim
 
-from fer_utils import checkpoint, records
-from fer_utils.config import Phase, RunConfig
+from fer_utils import records
 from fer_utils.data import cache, load
 from fer_utils.data.splits import SplitSpec
-from fer_utils.training import run
+from fer_utils.records.config import Phase, RunConfig
+from fer_utils.training import checkpoint, run
 
 LONG = replace(
     TINY, dataset="fer2013", dataset_options={}, split=SplitSpec("usage"), plateau_patience=2, optimizer="sgd",

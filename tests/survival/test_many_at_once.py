@@ -16,10 +16,11 @@ import psutil
 import pytest
 from killing import ROOT, TINY, assert_no_litter, assert_same_record, lengthened
 
-from fer_utils import claims, records, study
-from fer_utils.config import RunConfig
+from fer_utils import records, study
 from fer_utils.data.splits import SplitSpec
+from fer_utils.files import locks
 from fer_utils.records import Record
+from fer_utils.records.config import RunConfig
 from fer_utils.study import StudyError, process_pool, run_study
 from fer_utils.training import run
 
@@ -136,7 +137,7 @@ def assert_taken_up_again(begun: pd.DataFrame, long: str, dead: int) -> None:
 
 
 def test_a_worker_that_does_not_see_the_store_says_so(tmp_path: Path) -> None:
-    from fer_utils.executors import UnsharedError, work
+    from fer_utils.study.executors import UnsharedError, work
 
     with pytest.raises(UnsharedError, match=rf"{tmp_path} is another folder on this worker") as failed:
         work(tmp_path / "sign", 1, print)
@@ -145,7 +146,7 @@ def test_a_worker_that_does_not_see_the_store_says_so(tmp_path: Path) -> None:
 
 def test_a_scheduler_that_is_not_there_is_told(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("FER_SCHEDULER", "tcp://127.0.0.1:9")
-    monkeypatch.setattr("fer_utils.executors.PATIENCE", "1s")
+    monkeypatch.setattr("fer_utils.study.executors.PATIENCE", "1s")
     with pytest.raises(ConnectionError, match=r"none answers at tcp://127\.0\.0\.1:9"):
         run_study([TINY], store=tmp_path)
 
@@ -155,23 +156,24 @@ def test_a_scheduler_that_is_not_there_is_told(monkeypatch: pytest.MonkeyPatch, 
 
 def mortal(config: dict, root: Path, store: Path) -> Path:
     """A training whose process dies in the third epoch of the long run, if it began at the first."""
-    from fer_utils import training
+    from fer_utils.training import loop
 
-    begin = training._Training._epoch
+    begin = loop.Training.epoch
 
-    def deadly(self: training._Training, epoch: int, bar: object) -> None:
-        with (store / f"epochs-{self.config.seed}").open("a") as file:
+    def deadly(self: loop.Training, bar: object) -> None:
+        epoch, seed = self.state.epoch, self.setup.config.seed
+        with (store / f"epochs-{seed}").open("a") as file:
             file.write(f"{epoch}\n")
-        if self.config.seed == 1 and epoch == 2 and not (store / "died").exists():
+        if seed == 1 and epoch == 2 and not (store / "died").exists():
             (store / "died").touch()
             os.kill(os.getpid(), signal.SIGKILL)
-        begin(self, epoch, bar)
+        begin(self, bar)
 
-    training._Training._epoch = deadly
+    loop.Training.epoch = deadly
     try:
         return run(RunConfig.from_dict(config), root=root, store=store, checkpoint_seconds=0).path
     finally:
-        training._Training._epoch = begin
+        loop.Training.epoch = begin
 
 
 def test_a_process_that_dies_takes_no_other_run_with_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -186,7 +188,7 @@ def test_a_process_that_dies_takes_no_other_run_with_it(tmp_path: Path, monkeypa
 
 POOL = """
 import time
-from fer_utils.executors import process_pool
+from fer_utils.study.executors import process_pool
 if __name__ == "__main__":
     pool = process_pool(1)
     pool.submit(print, "begun", flush=True).result()
@@ -222,14 +224,14 @@ with claims.claim(pathlib.Path(sys.argv[1])):
 def test_a_claim_of_another_machine_holds_while_its_heart_beats_and_not_much_longer(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(claims, "LEASE_SECONDS", 2.0)
+    monkeypatch.setattr(locks, "LEASE_SECONDS", 2.0)
     holder = subprocess.Popen([sys.executable, "-c", HOLDER, tmp_path / "run"], cwd=ROOT, stdout=-1, text=True)
     assert holder.stdout.readline() == "held\n"
-    with pytest.raises(TimeoutError), claims.claim(tmp_path / "run", timeout=5):
+    with pytest.raises(TimeoutError), locks.claim(tmp_path / "run", timeout=5):
         pass
     holder.kill()
     holder.wait()
     started = time.monotonic()
-    with claims.claim(tmp_path / "run"):
+    with locks.claim(tmp_path / "run"):
         assert 1 < time.monotonic() - started < 10, "nobody here can know at once that a process there is dead"
     assert_no_litter(tmp_path)

@@ -20,9 +20,10 @@ import numpy as np
 import pytest
 import readers
 
-from fer_utils import checkpoint, models
+from fer_utils import models
 from fer_utils.live import export
 from fer_utils.live.description import Description
+from fer_utils.training import checkpoint
 
 CHILD = Path(__file__).parent / "reading_child.py"
 COPIES = {"tables": 100, "folders": 150, "pictures": 100, "records": 60, "caches": 200, "descriptions": 200}

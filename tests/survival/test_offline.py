@@ -17,7 +17,7 @@ import sys
 import numpy as np
 from pathlib import Path
 from fer_utils import models, study
-from fer_utils.config import Phase, RunConfig
+from fer_utils.records.config import Phase, RunConfig
 from fer_utils.data import load
 from fer_utils.live import EmotionRecognizer
 

@@ -22,26 +22,25 @@ from dataclasses import replace
 from pathlib import Path
 sys.path.insert(0, "tests/survival")
 from killing import TINY
-from fer_utils import training
-from fer_utils.config import Phase
-from fer_utils.training import run
+from fer_utils.records.config import Phase
+from fer_utils.training import loop, run
 
 config = replace(TINY, phases=(Phase(2, 0.001), Phase(2, 0.001, trainable="head")), batch_size=8, optimizer="sgd",
                  class_weights="balanced", dataset_options={"n_subjects": 9, "n_frames": 1})
 places = Path(sys.argv[1])
 one = run(config, store=places / "one")
-begin = training._Training._epoch
+begin = loop.Training.epoch
 
-def interrupted(self, epoch, bar):
-    if epoch == 3:
+def interrupted(self, bar):
+    if self.state.epoch == 3:
         raise KeyboardInterrupt
-    begin(self, epoch, bar)
+    begin(self, bar)
 
-training._Training._epoch = interrupted
+loop.Training.epoch = interrupted
 try:
     run(config, store=places / "again", checkpoint_seconds=0)
 except KeyboardInterrupt:
-    training._Training._epoch = begin
+    loop.Training.epoch = begin
 run(config, store=places / "again")
 os.environ["FER_DEVICES"] = "2"
 run(config, store=places / "two")
@@ -100,7 +99,7 @@ def test_more_devices_than_there_are_is_refused(stores: tuple[Path, str]) -> Non
     [("2", "needs Keras's JAX backend; got FER_DEVICES=2 with tensorflow"), ("two", "at least 1")],
 )
 def test_what_cannot_be_spread_is_refused(devices: str, message: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    from fer_utils import devices as spread
+    from fer_utils.training import devices as spread
 
     monkeypatch.setenv("FER_DEVICES", devices)
     with pytest.raises(ValueError, match=message):

@@ -8,18 +8,19 @@ from pathlib import Path
 from typing import Any
 
 from fer_utils import training
+from fer_utils.training import loop
 
 LOG = Path(os.environ["WORKER_LOG"])
 
 
 def dask_setup(worker: Any) -> None:
     """Called by Dask when the worker begins."""
-    begin = training._Training._epoch
+    begin = loop.Training.epoch
 
-    def noted(self: Any, epoch: int, bar: Any) -> None:
+    def noted(self: Any, bar: Any) -> None:
         with LOG.open("a") as file:
-            file.write(f"{socket.gethostname()} {os.getpid()} {self.folder.name} {epoch}\n")
-        begin(self, epoch, bar)
+            file.write(f"{socket.gethostname()} {os.getpid()} {self.folder.name} {self.state.epoch}\n")
+        begin(self, bar)
 
-    training._Training._epoch = noted
+    loop.Training.epoch = noted
     training.run.__kwdefaults__["checkpoint_seconds"] = 0.0

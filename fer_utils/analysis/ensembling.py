@@ -1,0 +1,101 @@
+"""Averaging at test time, over mirror images and over networks: reported beside an accuracy, never instead of it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from fer_utils import records
+from fer_utils.data import load, splits
+from fer_utils.evaluation import metrics, statistics
+from fer_utils.files.paths import project_root
+from fer_utils.records import Measurement, Record
+from fer_utils.study import Pooled, pool
+from fer_utils.training.scoring import predict_logits
+
+_NAME = "flips-{}"
+
+
+def flips(record: Record, root: str | Path | None = None) -> Measurement:
+    """What a final run's network scores when it averages the logits of each image and of its mirror image.
+
+    Nothing is chosen here: the network and the epoch are the run's own. Loads the measurement where it is on record.
+
+    Args:
+        record: a finished run with `score_test=True`, its weights on this machine.
+        root: where its dataset lies, see `fer_utils.data.load`.
+
+    Returns:
+        `values`: for `"validation"` and `"test"` the accuracy with its 95 % interval (images drawn again; fractions of
+        1) and n; `arrays`: the averaged logits, float16 (n, k), by part.
+
+    Raises:
+        ValueError: the run never scored the test set.
+        FileNotFoundError: weights or dataset are not here.
+    """
+    if not record.config.score_test:
+        raise ValueError(f"Only a final run (score_test=True) scores its test images; {record.id} is not one.")
+    store = record.path.parent.parent / "measurements"
+    return records.measure(_NAME.format(record.id), store, lambda: _compute(record, root))
+
+
+def on_record(record: Record) -> Measurement | None:
+    """The measurement of `flips`, if it was made."""
+    stores = (reports / "measurements" for reports in (record.path.parent.parent, project_root() / "reports"))
+    return records.measured(_NAME.format(record.id), *stores)
+
+
+def ensemble(runs: Sequence[Record], part: str = "test", mirrored: bool = False) -> Pooled:
+    """The mean of several networks' probabilities on the same images.
+
+    Args:
+        runs: finished runs on the same split; any networks, any seeds.
+        part: `"validation"` or `"test"`.
+        mirrored: take each network's mean over an image and its mirror image, which must be on record (`flips`).
+
+    Returns:
+        Labels, and as logits the logarithms of the mean probabilities, float64 (n, k).
+
+    Raises:
+        ValueError: no runs, runs on different splits, or one whose mirror images were not measured.
+    """
+    splits_here = {record.run["split"]["hash"] for record in runs}
+    if len(splits_here) != 1:
+        counted = f"got {len(runs)} runs on {len(splits_here)}"
+        raise ValueError(f"An ensemble's runs share one split; {counted}. Leave some out.")
+    first = pool(runs[:1], part)
+    shares = np.mean([metrics.softmax(_logits(record, part, mirrored)) for record in runs], axis=0)
+    return Pooled(first.labels, np.log(np.maximum(shares, 1e-12)), first.subjects, first.class_names)
+
+
+def _logits(record: Record, part: str, mirrored: bool) -> np.ndarray:
+    if not mirrored:
+        return record.predictions(part)[1]
+    if not (found := on_record(record)):
+        raise ValueError(f"The mirror images of {record.id} were not measured. Measure them with averaging.flips.")
+    return found.arrays[part].astype(np.float64)
+
+
+def disagreement(runs: Sequence[Record], part: str = "test") -> np.ndarray:
+    """Share of images on which each two of m runs predict different classes: float64 (m, m)."""
+    predicted = np.array([record.predictions(part)[1].argmax(axis=1) for record in runs])
+    return np.mean(predicted[:, None] != predicted[None], axis=2)
+
+
+def _compute(record: Record, root: str | Path | None) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
+    from fer_utils.training import weights
+
+    dataset = load(record.config.dataset, root, **record.config.dataset_options)
+    split, model = splits.make(dataset, record.config.split), weights.rebuild(record)
+    values: dict[str, Any] = {"run": record.id, "kept": record.kept[0]}
+    arrays = {}
+    for part in ("validation", "test"):
+        images, labels = dataset.images[getattr(split, part)], dataset.labels[getattr(split, part)]
+        both = predict_logits(model, images) + predict_logits(model, np.ascontiguousarray(images[:, :, ::-1]))
+        arrays[part] = (both / 2).astype(np.float16)
+        interval = statistics.bootstrap_interval(arrays[part].argmax(axis=1) == labels)
+        values[part] = {"accuracy": interval.estimate, "low": interval.low, "high": interval.high, "n": len(labels)}
+    return values, arrays

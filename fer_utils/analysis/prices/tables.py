@@ -1,0 +1,172 @@
+"""Prices of shortcuts for readers: tables, the committed ones, and the error budget."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from scipy import stats as scipy_stats
+
+from fer_utils import study
+from fer_utils.analysis.prices import experiments
+from fer_utils.analysis.prices.experiments import Price
+from fer_utils.evaluation import statistics
+from fer_utils.evaluation.statistics import Interval
+from fer_utils.records import Measurement, Record
+
+
+def table(prices: Sequence[Price]) -> pd.DataFrame:
+    """One row per price, in points of accuracy, with what is compared, drawn again, and not shown."""
+    rows = [
+        {
+            "shortcut": p.shortcut,
+            "points [95 %]": points(p.interval),
+            "each seed": ", ".join(f"{100 * s:+.1f}" for s in p.seeds) or "–",
+            "compared": p.compared,
+            "interval": p.interval.method,
+            "not shown": p.not_shown,
+        }
+        for p in prices
+    ]
+    return pd.DataFrame(rows).set_index("shortcut")
+
+
+def points(interval: Interval) -> str:
+    """A difference as text, such as `+17.3 [14.1, 20.6]`."""
+    return f"{100 * interval.estimate:+.1f} [{100 * interval.low:.1f}, {100 * interval.high:.1f}]"
+
+
+def markdown(prices: Mapping[str, Sequence[Price]]) -> str:
+    """The same for a page, data by data; says so when there is nothing yet."""
+    lines = ["| data | shortcut | points of accuracy [95 % interval] | compared | seeds |", "|---|---|---|---|---|"]
+    for data, group in prices.items():
+        lines += [f"| {data} | {p.shortcut} | **{points(p.interval)}** | {p.compared} | {_seeds(p)} |" for p in group]
+    return "\n".join(lines) if len(lines) > 2 else "Not measured yet."
+
+
+def on_record(store: Path | None = None) -> dict[str, list[Price]]:
+    """The prices that committed runs tell, by data; folds and designs that are not complete are left out.
+
+    Args:
+        store: folder of run records; default that of the project.
+    """
+    found: dict[str, list[Price]] = {}
+    runs = [r for r in study.on_record(store=store) if r.config.protocol == experiments.PROTOCOL]
+    for model in dict.fromkeys(r.config.model for r in runs):
+        own = [r for r in runs if r.config.model == model]
+        by_grouping = _complete({g: [r for r in own if _grouping(r) == g] for g in experiments.GROUPINGS})
+        by_design = _complete({d: [r for r in own if _design(r) == d] for d in experiments.DESIGNS})
+        if by_grouping:
+            found[f"CK+48, {model}"] = experiments.grouping_prices(by_grouping)
+        if by_design:
+            images = by_design["usage"][0].run["split"]["train"]
+            found[f"FER2013, {images:,} training images, {model}"] = experiments.design_prices(by_design)
+    confirmed = [experiments.confirmation(f"iitk2023_model{i}", store) for i in (1, 2)]
+    if any(confirmed):
+        found["CK+48, networks of the reports"] = [p for p in confirmed if p]
+    return found
+
+
+def _grouping(record: Record) -> str | None:
+    split = record.config.split
+    return (split.groups or "images") if split.kind == "kfold" else None
+
+
+def _design(record: Record) -> str | None:
+    split = record.config.split
+    if split.kind in ("usage", "random"):
+        return {"all": "copies in", "none": "copies out"}.get(split.test_copies, split.kind)
+    return None
+
+
+def _complete(runs: Mapping[str, Sequence[Record]]) -> dict[str, list[Record]] | None:
+    """The runs of those seeds that have all folds under every key; None where there is no such seed."""
+    seeds = [{s for s, group in study.by_seed(rs).items() if len(group) == _folds(group[0])} for rs in runs.values()]
+    common = sorted(set.intersection(*seeds))
+    chosen = {k: sorted((r for r in rs if r.config.seed in common), key=_order) for k, rs in runs.items()}
+    return chosen if common else None
+
+
+def _folds(record: Record) -> int:
+    return record.config.split.n_folds if record.config.split.kind == "kfold" else 1
+
+
+def _order(record: Record) -> tuple[int, int]:
+    return record.config.seed, record.config.split.fold
+
+
+def _seeds(price: Price) -> str:
+    return str(len(price.seeds)) if price.seeds else "–"
+
+
+@dataclass(frozen=True)
+class Share:
+    """One bar of the error budget.
+
+    Attributes:
+        name: what it is.
+        interval: its size in fractions of accuracy.
+        kind: `"ceiling"` (nobody can gain it), `"leak"`, `"choice"`, `"scored"` or `"chance"` (either direction).
+        source: where it was measured.
+    """
+
+    name: str
+    interval: Interval
+    kind: str
+    source: str
+
+
+def label_noise(votes: Measurement) -> list[Share]:
+    """Two views of FER2013's labels, from the measurement record of `fer_utils.analysis.ferplus_votes`."""
+    private = votes.values["agreement"]["PrivateTest"]
+    annotator = votes.values["annotator"]["majority of the nine others"]
+    return [
+        Share("Labels: FER2013 against the majority of FER+", _missing(private), "ceiling", "PrivateTest, FER+ votes"),
+        Share("Labels: one annotator against nine others", _missing(annotator), "ceiling", "all images, FER+ votes"),
+    ]
+
+
+def _missing(share: Mapping[str, float]) -> Interval:
+    """1 - a stored share, with its interval turned round."""
+    ends = (1 - share["high"], 1 - share["low"])
+    return Interval(1 - share["share"], *ends, 0.95, share["n"], "bootstrap over images")
+
+
+def from_prices(prices: Mapping[str, Sequence[Price]]) -> list[Share]:
+    """Prices of leaks, choices and other images scored as bars, and each spread over seeds as that of one seed."""
+    shares = []
+    for data, group in prices.items():
+        for p in group:
+            if p.shortcut.startswith("The best of"):
+                shares.append(one_seed(p, data))
+            elif "alone" not in p.shortcut:  # the few copied images are no share of a whole test set's accuracy
+                shares.append(Share(p.shortcut, p.interval, p.kind, data))
+    return shares
+
+
+def one_seed(best: Price, source: str) -> Share:
+    """How far 95 % of single seeds lie from the mean of all, at most: 1.96 standard deviations."""
+    found = best.interval
+    factor = scipy_stats.norm.ppf(0.975) / experiments.expected_maximum(found.n)
+    ends = (factor * x for x in (found.estimate, found.low, found.high))
+    return Share("One seed (1.96 sd)", Interval(*ends, found.level, found.n, found.method), "chance", source)
+
+
+def sample_size(accuracy: float, n: int) -> Share:
+    """Half the width of Wilson's interval on n independent images: arithmetic, so without an interval of its own."""
+    ends = statistics.wilson_interval(round(accuracy * n), n)
+    half = (ends.high - ends.low) / 2
+    interval = Interval(half, half, half, 0.95, n, "Wilson")
+    return Share("Test images (half of the 95 % interval)", interval, "chance", f"arithmetic, {n:,} images")
+
+
+def budget(shares: Sequence[Share]) -> pd.DataFrame:
+    """The error budget as a table, largest first."""
+    order = np.argsort([-abs(share.interval.estimate) for share in shares], kind="stable")
+    rows = [
+        {"what": (s := shares[i]).name, "points": points(s.interval), "kind": s.kind, "source": s.source} for i in order
+    ]
+    return pd.DataFrame(rows).set_index("what")

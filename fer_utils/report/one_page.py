@@ -1,0 +1,199 @@
+"""The study on one page, from committed records: tables, the reading of prices, and the first figure with its numbers.
+
+Nothing measured is written here: what no record holds is "not measured".
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+from PIL import Image
+
+from fer_utils import plots
+from fer_utils.analysis import ensembling
+from fer_utils.analysis.eda import TITLES
+from fer_utils.analysis.prices import tables
+from fer_utils.analysis.prices.experiments import Price
+from fer_utils.files.paths import project_root
+from fer_utils.files.writing import atomic
+from fer_utils.plots.shortcuts import KINDS
+from fer_utils.records import Record
+from fer_utils.report import claims, headlines
+from fer_utils.report.headlines import REPORTED, SOUND, Line, Measured
+from fer_utils.report.records_index import Shelf
+from fer_utils.report.verdicts import NOT_MEASURED
+from fer_utils.study import queue
+
+PICTURE, CHUNK, WIDTH = "five_reports.png", "fer_utils", 1600
+"""The first figure's file in `reports/`, its text chunk that holds the numbers as JSON, and its width in pixels."""
+
+
+def cell(measured: Measured | None) -> str:
+    """A number with its interval and what one must know of it."""
+    return f"{measured.interval.percent()}, {measured.note}" if measured else NOT_MEASURED
+
+
+def table(found: Sequence[Line]) -> pd.DataFrame:
+    """The lines for readers: claimed, re-run as reported, sound, each with n, seeds and budget; hardware; variants."""
+    rows = []
+    for line in found:
+        shown, others = list(line.dots.values()), [m for ms in line.found.values() for m in ms[1:]]
+        rows.append({
+            "system": f"{line.system}: {line.detail}",
+            "data": line.data,
+            "claimed": f"{line.claim.percent:.2f}, {line.claim.what}" if line.claim else "–",
+            REPORTED: cell(line.dots[REPORTED]) if REPORTED in line.found else "–",
+            SOUND: cell(line.dots[SOUND]),
+            "also on record": "; ".join(map(cell, others)) or "–",
+            "hardware": "; ".join(dict.fromkeys(m.device for m in shown if m)) or "–",
+        })  # fmt: skip
+    return pd.DataFrame(rows).set_index(["system", "data"])
+
+
+def markdown(found: Sequence[Line]) -> str:
+    """The lines as a short table for README.md: one row per report and dataset, then the study's own systems."""
+    text = ["| system | data | claimed | re-run as reported | sound | hardware |", "|---|---|---|---|---|---|"]
+    for line in found:
+        cells = [f"{line.system}: {line.detail}", line.data]
+        cells.append(f"{line.claim.percent:.2f}" if line.claim else "–")
+        cells.append(_marked(line.dots[REPORTED]) if REPORTED in line.found else "–")
+        cells.append(_marked(line.dots[SOUND]) + mirrored(line))
+        cells.append("; ".join(dict.fromkeys(m.device for m in line.dots.values() if m)) or "–")
+        text.append(f"| {' | '.join(cells)} |")
+    return "\n".join(text)
+
+
+def _marked(measured: Measured | None) -> str:
+    if measured is None:
+        return NOT_MEASURED
+    number, _, interval = measured.interval.percent().partition(" ")
+    reduced = "*reduced budget*: " if measured.reduced else ""
+    return f"**{number}** {interval}, {measured.note.replace(f'{measured.ran} ', f'{reduced}{measured.ran} ', 1)}"
+
+
+def mirrored(line: Line) -> str:
+    """What a table's cell adds where runs of the line were measured with mirror images averaged: their mean."""
+    found = mirror_images(line)
+    if not found:
+        return ""
+    all_of_them = len(found) == len(line.dots[SOUND].runs)
+    seeds = "" if all_of_them else f" (seed {', '.join(str(record.config.seed) for record, _ in found)})"
+    return f"; {100 * np.mean([v['accuracy'] for _, v in found]):.1f} with mirror images averaged{seeds}"
+
+
+def mirror_images(line: Line) -> list[tuple[Record, dict[str, Any]]]:
+    """Runs of a line's sound number that were measured with mirror images averaged: accuracy, low, high, n."""
+    sound = line.dots[SOUND]
+    found = [(record, ensembling.on_record(record)) for record in (sound.runs if sound else ())]
+    return [(record, m.values["test"]) for record, m in found if m]
+
+
+def systems(shelf: Shelf) -> pd.DataFrame:
+    """The study's own systems on FER2013 beside other people's records, with what is wrong with each number."""
+    mine = {line.system: line for line in headlines.own(shelf) if line.dataset == "fer2013"}
+    rows = []
+    for model in headlines.OWN:
+        sound = mine[model].dots[SOUND] if model in mine else None
+        cost = f"; {sound.hours:.1f} hours on {sound.device}" if sound else ""
+        honest = "Training trains, PublicTest chooses the epoch, PrivateTest scored once"
+        rows.append((f"{model} (this study)", cell(sound), "measured here" if sound else "–", honest + cost))
+        for record, values in mirror_images(mine[model]) if sound else ():
+            shown = f"{100 * values['accuracy']:.1f} [{100 * values['low']:.1f}, {100 * values['high']:.1f}]"
+            what = f"the network of seed {record.config.seed}, each image averaged with its mirror image"
+            rows.append((f"{model}, mirror images", f"{shown}, n = {values['n']:,}", "measured here", what))
+    rows += [(row.system, row[2], "claimed", row.protocol) for row in claims.published().itertuples()]
+    return pd.DataFrame(rows, columns=["system", "accuracy on FER2013 in %", "how", "protocol"]).set_index("system")
+
+
+def reading(prices: Mapping[str, Sequence[Price]]) -> str:
+    """Which shortcuts are shown to raise an accuracy, to lower it, or neither, kind by kind, as a Markdown list."""
+    bullets = []
+    for kind, (name, _) in KINDS.items():
+        sides: dict[str, list[str]] = {}
+        for data, p in ((data, p) for data, group in prices.items() for p in group if p.kind == kind):
+            side = "Raises" if p.interval.low > 0 else "Lowers" if p.interval.high < 0 else "Not shown either way"
+            sides.setdefault(side, []).append(f"{p.shortcut} ({data.split(',')[0]}): {tables.points(p.interval)}")
+        if sides:
+            said = ". ".join(f"*{side}:* {'; '.join(texts)}" for side, texts in sides.items())
+            bullets.append(f"- **{name[0].upper()}{name[1:]}.** {said}.")
+    return "\n".join(bullets) or NOT_MEASURED
+
+
+def outstanding(shelf: Shelf) -> pd.DataFrame:
+    """The queue of the full study's trainings: what each item answers, how many runs it has, how many are missing."""
+    done, rows = {record.config.key for record in shelf.runs}, []
+    for item in queue.items():
+        keys = {config.key for config in item.configs}
+        rows.append({"item": item.name, "question": item.question, "runs": len(keys), "missing": len(keys - done)})
+    return pd.DataFrame(rows).set_index("item")
+
+
+def numbers(found: Sequence[Line]) -> dict[str, Any]:
+    """What the first figure shows, ready for JSON: percent, rounded as drawn."""
+    return {
+        f"{line.system}, {line.detail}, {line.data}": {
+            "claimed": line.claim.percent if line.claim else None,
+            **{name: _number(dot) for name, dot in line.dots.items()},
+        }
+        for line in found
+    }
+
+
+def _number(measured: Measured | None) -> dict[str, Any] | str:
+    if measured is None:
+        return NOT_MEASURED
+    ends = {name: round(100 * getattr(measured.interval, name), 1) for name in ("estimate", "low", "high")}
+    return ends | {"note": measured.note}
+
+
+def figure(found: Sequence[Line], title: str = "What five reports claim, and what was measured") -> Figure:
+    """The first figure: claimed, re-run as reported, sound, one panel per dataset."""
+    panels = {TITLES[data]: [x for x in found if x.dataset == data] for data in ("ckplus", "fer2013")}
+    return plots.claims(panels, title=title, caption=_caption(found))
+
+
+def _caption(found: Sequence[Line]) -> str:
+    """What the stars are, and what did not learn, so that the figure hides nothing."""
+    measured = [(line, name, m) for line in found for name, ms in line.found.items() for m in ms]
+    starred = dict.fromkeys(m.variant for line in found for m in line.dots.values() if m and m.variant)
+    dull = [
+        f"Not drawn: {line.system} on {line.data}, {name}, {m.variant or 'as it describes itself'}: "
+        f"{m.interval.percent()} after {m.ran} epochs, so it had not learned yet (notebook 04)."
+        for line, name, m in measured if not m.learned
+    ]  # fmt: skip
+    stars = [f"* {'; '.join(starred)}."] if starred else []
+    return " ".join([*stars, *dull, "compact is this study's own network. From committed records."])
+
+
+def draw(shelf: Shelf, path: Path | None = None) -> bool:
+    """Write the first figure as PNG with its numbers inside, unless the file holds these numbers already.
+
+    Args:
+        shelf: what is on record.
+        path: default `reports/five_reports.png` of the project.
+
+    Returns:
+        Whether the file was written.
+    """
+    path, found = path or project_root() / "reports" / PICTURE, headlines.lines(shelf)
+    if path.is_file() and drawn(path) == numbers(found):
+        return False
+    picture = figure(found)
+    with atomic(path, "wb") as file:
+        picture.savefig(
+            file, format="png", dpi=WIDTH / picture.get_size_inches()[0],
+            metadata={CHUNK: json.dumps(numbers(found), ensure_ascii=True)},
+        )  # fmt: skip
+    return True
+
+
+def drawn(path: Path) -> dict[str, Any]:
+    """The numbers that a picture of `draw` holds; empty where it holds none."""
+    with Image.open(path) as picture:
+        return json.loads(picture.info.get(CHUNK, "{}"))

@@ -1,0 +1,205 @@
+"""The tables of README.md and reports/README.md, written from records and never by hand."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from fer_utils import records, study
+from fer_utils.analysis import ensembling
+from fer_utils.analysis.prices import tables
+from fer_utils.analysis.prices.experiments import PROTOCOL
+from fer_utils.files.writing import atomic
+from fer_utils.records import Record, find_all
+from fer_utils.records.config import RunConfig
+from fer_utils.report import claims, headlines, model_card, one_page, records_index
+from fer_utils.study import growth
+from fer_utils.study.protocols import Recipe, recipe
+
+PAGES = {
+    "README.md": ("claims", "prices", "speed"),
+    "reports/README.md": ("results", "prices", "growth"),
+    "reports/model_card.md": ("card", "speed"),
+}
+"""Which of `blocks` stand on which page of the project."""
+
+BEGIN, END = "<!-- {}: written by `make tables` -->", "<!-- {} end -->"
+_HEADER = (
+    "| system | data, protocol | budget | images scored | accuracy [95 % interval] | UAR | macro-F1 | reported | "
+    "time, hardware |"
+)
+_NAMES = {"fer2013": "FER2013", "ferplus": "FER+", "ckplus": "CK+48", "synthetic": "synthetic faces"}
+_SPLITS = {"usage": "Usage split", "merged": "7,178 merged", "random": "random image split", "kfold": "{} folds"}
+
+
+def markdown(records: Sequence[Record]) -> str:
+    """The table, one row per question; says so when there is nothing yet."""
+    final = [r for r in records if r.config.score_test and r.config.protocol != PROTOCOL]  # notebook 08 has the others
+    groups = sorted((g for g in study.together(final) if _complete(g)), key=_order)
+    rows = [_row(group) for group in groups]
+    if not rows:
+        return "Not measured yet."
+    return "\n".join([_HEADER, "|" + "---|" * _HEADER.count(" | ") + "---|", *rows])
+
+
+def _order(group: Sequence[Record]) -> tuple[str, ...]:
+    config = group[0].config
+    return config.dataset, config.model, config.protocol, _variant(config), config.key
+
+
+def _complete(group: Sequence[Record]) -> bool:
+    """Whether all folds of every seed are there."""
+    split = group[0].config.split
+    folds = split.n_folds if split.kind == "kfold" else 1
+    return all(len(fold_records) == folds for fold_records in study.by_seed(group).values())
+
+
+def _row(group: Sequence[Record]) -> str:
+    config, values = group[0].config, study.result(group)
+    own = config.loss == "cross_entropy" and (row := _recipe(config)) and config.augmentation == row.augmentation
+    claim = claims.headline(config.model, config.dataset) if own else None
+    spread = f" ± {100 * values['sd']:.1f} over {values['seeds']} seeds" if values["seeds"] > 1 else ", one seed"
+    chosen = " **CHOSEN ON TEST**" if values["chosen_on_test"] else ""
+    cells = [
+        f"{config.model} ({config.report}){_variant(config)}",
+        f"{_NAMES.get(config.dataset, config.dataset)}, {_protocol(config)}",
+        _budget(group),
+        f"{values['n']:,}",
+        f"**{100 * values['accuracy']:.1f}** [{100 * values['low']:.1f}, {100 * values['high']:.1f}]{spread}{chosen}"
+        + _flips(group),
+        f"{100 * values['uar']:.1f}",
+        f"{100 * values['macro_f1']:.1f}",
+        f"{claim.percent:.2f}" if claim else "–",
+        f"{60 * values['hours']:.0f} min, {values['device']}",
+    ]
+    return "| " + " | ".join(cells) + " |"
+
+
+def _flips(group: Sequence[Record]) -> str:
+    """The mean over runs with mirror images averaged, where all of them were measured so."""
+    found = [ensembling.on_record(record) for record in group]
+    if not all(found):
+        return ""
+    return f"; {100 * np.mean([m.values['test']['accuracy'] for m in found]):.1f} with mirror images averaged"
+
+
+def _protocol(config: RunConfig) -> str:
+    split = config.split
+    where = _SPLITS[split.kind].format(split.n_folds)
+    grouped = f" grouped by {split.groups}" if split.groups else ""
+    return f"{config.protocol}: {where}{grouped}"
+
+
+def _variant(config: RunConfig) -> str:
+    """What differs from the report's own description."""
+    settings = dict(config.model_options)
+    if config.class_weights != "none":
+        settings["class weights"] = config.class_weights
+    if config.sampling != "natural":
+        settings["sampling"] = config.sampling
+    if config.start_from:
+        settings["pre-trained on"] = _NAMES.get(name := config.start_from.split("-")[0], name)
+    if config.augmentation_rare:
+        settings["augmentation of rare classes"] = config.augmentation_rare
+    if config.loss != "cross_entropy":
+        settings["loss"] = config.loss.replace("_", "-")
+    row = _recipe(config)
+    if config.augmentation != (row.augmentation if row else "none"):
+        settings["augmentation"] = config.augmentation
+    return "".join(f"; {name.replace('_', ' ')} {value} (ours)" for name, value in settings.items())
+
+
+def _recipe(config: RunConfig) -> Recipe | None:
+    try:
+        return recipe(config.model, config.dataset)
+    except ValueError:
+        return None
+
+
+def _budget(group: Sequence[Record]) -> str:
+    config = group[0].config
+    ran, note = " + ".join(str(phase.epochs) for phase in config.phases), config.precision_note
+    if not (row := _recipe(config)):
+        return f"{ran} epochs{note}"
+    stated = row.epochs
+    if tuple(phase.epochs for phase in config.phases) == stated:
+        return f"{ran} epochs, the report's{note}"
+    return f"*reduced budget*: {ran} of {' + '.join(map(str, stated))} epochs{note}"
+
+
+def pipes(table: pd.DataFrame) -> str:
+    """A table as Markdown: its columns without its index."""
+    lines = [list(table.columns), ["---"] * table.shape[1], *table.to_numpy().tolist()]
+    return "\n".join("| " + " | ".join(map(str, line)) + " |" for line in lines) + "\n"
+
+
+def speed(store: Path) -> str:
+    """What `make bench` has put on record, machine by machine."""
+    found = [records.Measurement(path).values for path in sorted(store.glob("speed-*")) if records.is_done(path)]
+    texts = [f"{v['machine']}.\n\n" + "\n".join(pipes(pd.DataFrame(**part)) for part in v["tables"]) for v in found]
+    return "\n".join(texts).rstrip() or "Not measured yet."
+
+
+def growth_table(store: Path) -> str:
+    """What `make bench` has put on record of time and memory over the number of images, machine by machine."""
+    texts = []
+    for path in sorted(path for path in store.glob("growth-*") if records.is_done(path)):
+        values = records.Measurement(path).values
+        table = pd.DataFrame(**values["growth"])
+        named = {"time": "exponent of time (1: linear)", "memory": "copies of an image in memory"}
+        found = growth.slopes(table).rename(columns=named)
+        largest = table.groupby("step", sort=False)[["images", "seconds", "images/s"]].last()
+        joined = largest.round(1).join(found.round(2)).reset_index()
+        joined[["images", "images/s"]] = joined[["images", "images/s"]].map("{:,.0f}".format)
+        texts.append(f"{values['machine']}. {_workers(path)}\n\n{pipes(joined)}")
+    return "\n".join(texts).rstrip() or "Not measured yet."
+
+
+def _workers(growth_path: Path) -> str:
+    found = records.measured(growth_path.name.replace("growth", "workers", 1), growth_path.parent)
+    if not found:
+        return "Two one-thread workers against one: not measured."
+    rate = f"{found.values['times as fast']:.2f}"
+    return f"Two one-thread workers did the same trainings {rate} times as fast as one."
+
+
+def blocks(store: Path) -> dict[str, str]:
+    """What `make tables` writes between the markers of a page, by the block's name: see `PAGES`."""
+    shipped = model_card.shipped()
+    return {
+        "claims": one_page.markdown(headlines.lines(records_index.read(store.parent))),
+        "results": markdown(find_all(store)),
+        "prices": tables.markdown(tables.on_record(store)),
+        "speed": speed(store.parent / "measurements"),
+        "growth": growth_table(store.parent / "measurements"),
+        "card": "\n".join(pipes(part(shipped)) for part in (model_card.scores, model_card.classes)).rstrip(),
+    }
+
+
+def update(path: Path, written: Mapping[str, str]) -> bool:
+    """Replace the blocks of a Markdown file; returns whether the file changed.
+
+    Raises:
+        ValueError: the file lacks the markers of a block.
+    """
+    text = path.read_text(encoding="utf-8")
+    new = replaced(text, written, path)
+    if new != text:
+        with atomic(path, "w") as file:
+            file.write(new)
+    return new != text
+
+
+def replaced(text: str, written: Mapping[str, str], path: Path) -> str:
+    """`text` with every block of `written` between its markers."""
+    for name, block in written.items():
+        opening, closing = BEGIN.format(name), END.format(name)
+        before, begin, rest = text.partition(opening)
+        _, end, after = rest.partition(closing)
+        if not begin or not end:
+            raise ValueError(f"The {name} stand between {opening!r} and {closing!r}; {path} lacks them. Put them back.")
+        text = f"{before}{begin}\n{block}\n{end}{after}"
+    return text

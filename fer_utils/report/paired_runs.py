@@ -1,0 +1,52 @@
+"""Complete groups of runs that differ in one setting, and paired differences between them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from fer_utils import study
+from fer_utils.evaluation import metrics, statistics
+from fer_utils.evaluation.statistics import Interval
+from fer_utils.records import Record
+from fer_utils.report import headlines
+from fer_utils.report.records_index import Shelf
+from fer_utils.study import Pooled
+
+_PLAIN = {"class_weights": "none", "sampling": "natural", "augmentation_rare": "", "start_from": "", "head_l2": None}
+
+
+def group(shelf: Shelf, model: str, dataset: str, **fields: Any) -> list[Record] | None:
+    """The complete group of final runs with these settings and otherwise usual ones; the longest trained of several."""
+    found = shelf.find(model, dataset, "sound", **_PLAIN | {"score_test": True, "model_options": {}} | fields)
+    groups = [
+        runs for runs in study.together(found) if headlines.whole(runs) and runs[0].config.split.max_train is None
+    ]
+    return max(groups, key=lambda runs: (runs[0].config.epochs, len(runs)), default=None)
+
+
+def first_seed(runs: Sequence[Record]) -> Pooled:
+    """The first seed's predictions, all folds."""
+    return study.pool(study.by_seed(runs)[runs[0].config.seed])
+
+
+def recall(labels: np.ndarray, predicted: np.ndarray) -> float:
+    """Unweighted average recall of predicted classes."""
+    return float(metrics.recall_of_classes(labels, predicted).mean())
+
+
+def paired(
+    one: Sequence[Record], other: Sequence[Record], statistic: Callable[..., float] | None = None
+) -> Interval | None:
+    """Difference on the same images, of the same number of epochs; None where they do not match."""
+    a, b = first_seed(one), first_seed(other)
+    if one[0].config.epochs != other[0].config.epochs or not np.array_equal(a.labels, b.labels):
+        return None
+    if statistic is None:
+        return statistics.paired_bootstrap_difference(a.correct, b.correct, clusters=a.people)
+    said = (pooled.logits.argmax(axis=1) for pooled in (a, b))
+    return statistics.paired_bootstrap_difference(
+        *said, labels=a.labels, statistic=statistic, clusters=a.people, n_resamples=500
+    )

@@ -1,0 +1,121 @@
+"""The audit's numbers: every accuracy the five reports print, beside its re-run as reported and the sound one.
+
+Nothing measured is written here: what no record holds is "not measured". Statements that contradict each other,
+arithmetic or the data stand in `fer_utils.report.contradictions`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from fer_utils import study
+from fer_utils.analysis.prices import experiments
+from fer_utils.records import Record
+from fer_utils.report import claims
+from fer_utils.report.claims import Claim
+from fer_utils.study import protocols
+from fer_utils.study.protocols import recipe
+
+NOT_MEASURED = "not measured"
+
+
+def numbers(store: Path | None = None) -> pd.DataFrame:
+    """One row per printed accuracy: reported, re-run as reported, sound, verdict.
+
+    Args:
+        store: folder of run records; default those of the project.
+    """
+    rows = []
+    for claim in claims.CLAIMS:
+        as_reported, sound = (_groups(claim, protocol, store) for protocol in ("reported", "sound"))
+        rows.append(
+            {
+                "report": claim.report,
+                "network, data": f"{claim.model}, {_DATA[claim.dataset]}",
+                "claim": claim.what,
+                "reported": f"{claim.percent:.2f}",
+                "re-run as reported": "; ".join(_measured(claim, group) for group in as_reported) or NOT_MEASURED,
+                "sound": "; ".join(_measured(claim, group) for group in sound) or NOT_MEASURED,
+                "verdict": _verdict(claim, as_reported, sound),
+            }
+        )
+    return pd.DataFrame(rows).set_index("report")
+
+
+_DATA = {"fer2013": "FER2013", "ckplus": "CK+48"}
+
+
+def _groups(claim: Claim, protocol: str, store: Path | None) -> list[list[Record]]:
+    """Records that answer for a claim; the report's own settings come first."""
+    changes = {"loss": claim.loss} | ({"augmentation": "none"} if claim.augmented is False else {})
+    template = protocols.configs(claim.model, claim.dataset, protocol, **changes)[0]
+    found = study.on_record(claim.model, claim.dataset, protocol, store=store)
+    found = [record for record in found if experiments.follows(record.config, template)]
+    folds = "5-fold" in claim.what
+    if protocol == "reported":
+        found = [r for r in found if (r.config.split.kind == "kfold") == folds]
+    elif _part(claim) == "training":
+        found = []
+    return sorted(study.together(found), key=lambda group: len(group[0].config.model_options))
+
+
+def _part(claim: Claim) -> str:
+    """Which accuracy a claim speaks of: `"training"` (while training), `"monitored"`, `"validation"` or `"test"`."""
+    if claim.what.startswith("training"):
+        return "training"
+    if claim.what.startswith("validation"):
+        return "monitored" if recipe(claim.model, claim.dataset).scored == "train" else "validation"
+    return "test"
+
+
+def _accuracy(claim: Claim, group: Sequence[Record]) -> tuple[float, float, float]:
+    """Estimate and interval as fractions; NaN ends where the images are not on record."""
+    part = _part(claim)
+    column = {"training": "accuracy", "monitored": "val_accuracy"}.get(part)
+    if part == "monitored" and group[0].config.protocol == "sound":
+        part, column = "validation", None
+    if column:
+        return float(np.mean([record.history[column].iloc[-1] for record in group])), np.nan, np.nan
+    if not all(f"{part}" in record.run["metrics"] for record in group):
+        return np.nan, np.nan, np.nan
+    line = study.result(group, part)
+    return line["accuracy"], line["low"], line["high"]
+
+
+def _measured(claim: Claim, group: Sequence[Record]) -> str:
+    """Accuracy, interval and what one must know of a group of records."""
+    value, low, high = (100 * x for x in _accuracy(claim, group))
+    if np.isnan(value):
+        return NOT_MEASURED
+    config, remarks = group[0].config, []
+    budget = sum(recipe(config.model, config.dataset).epochs)
+    if config.epochs < budget:
+        remarks.append(f"{config.epochs} of {budget} epochs")
+    if config.precision_note:
+        remarks.append(config.precision_note.removeprefix(", "))
+    remarks += [f"{name.replace('_', ' ')} {value}" for name, value in config.model_options.items()]
+    interval = "" if np.isnan(low) else f" [{low:.1f}, {high:.1f}]"
+    return f"{value:.1f}{interval}" + (f" ({', '.join(remarks)})" if remarks else "")
+
+
+def _verdict(claim: Claim, as_reported: list[list[Record]], sound: list[list[Record]]) -> str:
+    """What follows: whether the claim lies in the re-run's interval, and how far it is above the sound number."""
+    parts = []
+    for groups, name in ((as_reported, "re-run"), (sound, "sound")):
+        found = [(group, *_accuracy(claim, group)) for group in groups]
+        found = [line for line in found if not np.isnan(line[1])]
+        if not found:
+            continue
+        # The report's own settings where they learn at all, else the variant that does.
+        group, value, low, high = max(found, key=lambda line: line[1])
+        gap = claim.percent - 100 * value
+        inside = not np.isnan(low) and 100 * low <= claim.percent <= 100 * high
+        side = "above" if gap > 0 else "below"
+        parts.append(f"{name}: claim inside its interval" if inside else f"claim {abs(gap):.1f} points {side} {name}")
+        if group[0].config.epochs < sum(recipe(claim.model, claim.dataset).epochs):
+            parts[-1] += " (reduced budget)"
+    return "; ".join(parts) or NOT_MEASURED

@@ -1,0 +1,300 @@
+"""Many runs: train or load them, in this process or through any executor, and pool what they predict."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import Executor, Future
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from fer_utils.data import data_root
+from fer_utils.evaluation import metrics, statistics
+from fer_utils.files.paths import project_root, reports_root, store_for
+from fer_utils.files.writing import StorageError
+from fer_utils.records import Record, find_all, is_done
+from fer_utils.records.config import RunConfig
+from fer_utils.study import executors
+from fer_utils.study.protocols import serves
+
+
+class StudyError(RuntimeError):
+    """Some runs failed; the message names each, the others are finished and recorded."""
+
+
+def run_study(
+    configs: Iterable[RunConfig],
+    executor: Executor | None = None,
+    *,
+    root: str | Path | None = None,
+    store: str | Path | None = None,
+) -> list[Record]:
+    """Train what is missing, load what is there.
+
+    Args:
+        configs: the runs; equal ones are trained once.
+        executor: anything with `concurrent.futures`' interface, e.g. `process_pool(2)` or Dask's
+            `Client(...).get_executor()`; default: the workers of the Dask scheduler that `$FER_SCHEDULER` names, else
+            one after the other in this process. Workers see the datasets and the store under the same paths.
+        root: where the datasets lie.
+        store: folder of records; default by dataset.
+
+    Returns:
+        One record per configuration, in their order.
+
+    Raises:
+        StudyError: a run failed twice. The others were finished first.
+        StorageError: this process cannot write records.
+    """
+    configs = list(configs)
+    unique = {config.key: config for config in configs}
+    places = {key: Path(store or store_for(config.dataset)).absolute() for key, config in unique.items()}
+    where = data_root(root).absolute()
+    jobs = {key: (config.to_dict(), where, places[key]) for key, config in unique.items()}
+    with _chosen(executor) as workers, executors.signed(places.values() if workers else ()) as signs:
+        ends = executors.carried_out(lambda key, attempt: _submit(workers, attempt, jobs[key], signs), jobs)
+        ended = {end.key: end.future for end in ends}
+    failures = {key: ended[key].exception() for key in jobs if ended[key].exception()}
+    if failures:
+        raise StudyError(_named(unique, failures)) from next(iter(failures.values()))
+    return [Record(ended[config.key].result()) for config in configs]
+
+
+def _chosen(executor: Executor | None) -> AbstractContextManager[Executor | None]:
+    address = os.environ.get("FER_SCHEDULER")
+    return executors.dask(address) if address and executor is None else nullcontext(executor)
+
+
+def _submit(
+    executor: Executor | None, number: int, job: tuple[Any, ...], signs: Mapping[Path, Path | None]
+) -> Future[Path]:
+    """A future of `_train(*job)`; without an executor it is done here and now."""
+    future: Future[Path] = Future()
+    try:
+        if executor:  # its `submit` raises where a dead worker has broken it
+            return executor.submit(executors.work, signs[job[-1]], number, _train, *job)
+        future.set_result(_train(*job))
+    except StorageError:
+        raise  # the next run could not be written either
+    except Exception as error:
+        future.set_exception(error)
+    return future
+
+
+def _named(configs: Mapping[str, RunConfig], failures: Mapping[str, Exception]) -> str:
+    lines = [f"{len(failures)} of {len(configs)} runs failed, each tried twice:"]
+    for key, error in failures.items():
+        notes = "".join(f" ({note})" for note in getattr(error, "__notes__", ()))
+        lines.append(f"- {configs[key].dataset} {configs[key].model} {key}: {error}{notes}")
+    return "\n".join(lines)
+
+
+def _train(config: Mapping[str, Any], root: str | Path | None, store: Path | None) -> Path:
+    from fer_utils.training import run
+
+    return run(RunConfig.from_dict(config), root=root, store=store).path
+
+
+@dataclass(frozen=True, eq=False)
+class Pooled:
+    """Predictions of one or more runs whose scored images do not overlap (the folds of one seed).
+
+    Attributes:
+        labels: int64 (n,); logits: float64 (n, k); subjects: int64 (n,) or None; class_names: (k,).
+    """
+
+    labels: np.ndarray
+    logits: np.ndarray
+    subjects: np.ndarray | None
+    class_names: tuple[str, ...]
+
+    @property
+    def correct(self) -> np.ndarray:
+        """Bool (n,)."""
+        return self.logits.argmax(axis=1) == self.labels
+
+    @property
+    def people(self) -> np.ndarray | None:
+        """Whom a bootstrap draws: `subjects` where two or more are known, else None (it draws images)."""
+        return self.subjects if self.subjects is not None and len(np.unique(self.subjects)) > 1 else None
+
+    @property
+    def interval(self) -> statistics.Interval:
+        """Accuracy with its 95 % bootstrap interval; persons are resampled where two or more are known."""
+        return statistics.bootstrap_interval(self.correct, clusters=self.people)
+
+
+def pool(records: Sequence[Record], part: str = "test", kept: str | None = None) -> Pooled:
+    """Put the predictions of all folds of one seed one behind the other."""
+    pairs = [record.predictions(part, kept) for record in records]
+    subjects = [record.context(part, "subjects") for record in records]
+    return Pooled(
+        labels=np.concatenate([labels for labels, _ in pairs]),
+        logits=np.concatenate([logits for _, logits in pairs]),
+        subjects=None if any(s is None for s in subjects) else np.concatenate(subjects),
+        class_names=records[0].class_names,
+    )
+
+
+def together(records: Sequence[Record]) -> list[list[Record]]:
+    """Records that answer one question: the same protocol and configuration but for seed and fold."""
+    groups: dict[tuple[str, str], list[Record]] = {}
+    for record in sorted(records, key=lambda r: (r.config.seed, r.config.split.fold)):
+        alike = replace(record.config, seed=0, split=replace(record.config.split, fold=0))
+        groups.setdefault((record.config.protocol, alike.key), []).append(record)
+    return list(groups.values())
+
+
+def by_seed(records: Sequence[Record]) -> dict[int, list[Record]]:
+    """Records grouped by seed, in the order in which the seeds first come; each group's folds in order."""
+    groups: dict[int, list[Record]] = {}
+    for record in records:
+        groups.setdefault(record.config.seed, []).append(record)
+    return {seed: sorted(group, key=lambda r: r.config.split.fold) for seed, group in groups.items()}
+
+
+def result(records: Sequence[Record], part: str = "test", kept: str | None = None) -> dict[str, Any]:
+    """One line of a results table: what runs of one configuration (seeds × folds) say together.
+
+    Returns:
+        `accuracy` (mean over seeds of the pooled accuracy), `low` and `high` (95 % bootstrap interval of the first
+        seed's pooled predictions, resampling subjects where they are known), `sd` over seeds (NaN for one), `uar`,
+        `macro_f1` (means over seeds), `n` (scored images), `seeds`, `folds`, `kept`, `chosen_on_test`, `hours`,
+        `device`.
+    """
+    kept = kept or records[0].kept[0]
+    pooled = [pool(group, part, kept) for group in by_seed(records).values()]
+    summaries = [metrics.summary(p.labels, p.logits) for p in pooled]
+    accuracies = [s["accuracy"] for s in summaries]
+    interval = pooled[0].interval
+    return {
+        "accuracy": float(np.mean(accuracies)),
+        "low": interval.low,
+        "high": interval.high,
+        "sd": float(np.std(accuracies, ddof=1)) if len(accuracies) > 1 else float("nan"),
+        "uar": float(np.mean([s["balanced_accuracy"] for s in summaries])),
+        "macro_f1": float(np.mean([s["macro_f1"] for s in summaries])),
+        "n": len(pooled[0].labels),
+        "seeds": len(pooled),
+        "folds": len(records) // len(pooled),
+        "kept": kept,
+        "chosen_on_test": kept in records[0].config.chosen_on_test,
+        "hours": sum(record.run["seconds"] for record in records) / 3600,
+        "device": records[0].run["device"],
+    }
+
+
+def results_table(groups: Mapping[str, Sequence[Record]], part: str = "test") -> pd.DataFrame:
+    """`result` of several groups of runs, one row each, named by the keys."""
+    return pd.DataFrame.from_dict({name: result(records, part) for name, records in groups.items()}, orient="index")
+
+
+def listing(records: Sequence[Record]) -> pd.DataFrame:
+    """One row per run: id, protocol, epochs, accuracy on validation and test, cost, and what was chosen on test."""
+    rows = []
+    for record in records:
+        run, kept = record.run, record.kept[0]
+        scores = {part: run["metrics"].get(part, {}).get(kept, {}).get("accuracy") for part in ("validation", "test")}
+        rows.append(
+            {
+                "id": record.id,
+                "protocol": record.config.protocol,
+                "epochs": run["epochs"],
+                "precision": record.config.precision.removeprefix("mixed_"),
+                "kept": kept,
+                **{part: "–" if score is None else f"{score:.4f}" for part, score in scores.items()},
+                "CHOSEN ON TEST": ", ".join(run["chosen_on_test"]) or "–",
+                "minutes": f"{run['seconds'] / 60:.1f}",
+                "device": run["device"],
+            }
+        )
+    return pd.DataFrame(rows)
+
+
+def cost(record: Record) -> str:
+    """What training a run again takes, in a sentence."""
+    run = record.run
+    return (
+        f"{record.id} took {run['seconds'] / 3600:.2f} hours and {run['peak_memory_mib'] / 1024:.1f} GiB "
+        f"on {run['device']} ({run['backend']}). Expect about as much on the same hardware."
+    )
+
+
+def rerun(before: Record, store: Path, root: str | Path | None = None) -> str:
+    """Train a run again into another store and compare.
+
+    Args:
+        before: the run.
+        store: where the new record goes.
+        root: where its dataset lies.
+
+    Returns:
+        A sentence: both accuracies, whether the new one lies in the old one's 95 % interval, and the difference in
+        standard deviations over seeds where the first store holds the run under other seeds.
+    """
+    from fer_utils.training import run
+
+    after = run(before.config, root=root, store=store)
+    part = "test" if before.config.score_test else "validation"
+    old, new = pool([before], part), pool([after], part)
+    interval = old.interval
+    same = "reproduces" if interval.low <= new.correct.mean() <= interval.high else "DOES NOT REPRODUCE"
+    text = (
+        f"{same}: {part} accuracy {100 * new.correct.mean():.2f} % against {100 * old.correct.mean():.2f} % "
+        f"[{100 * interval.low:.2f}, {100 * interval.high:.2f}]; "
+        f"{100 * np.mean(new.logits.argmax(1) == old.logits.argmax(1)):.1f} % of predictions agree."
+    )
+    others = [r.metric("accuracy", part) for r in siblings(before)]
+    if len(others) < 2:
+        return f"{text} Spread over seeds: not measured."
+    if np.ptp(others) == 0:
+        return f"{text} All {len(others)} seeds on record have the same accuracy: no spread to compare with."
+    distance = (new.correct.mean() - old.correct.mean()) / np.std(others, ddof=1)
+    return f"{text} That is {distance:+.1f} standard deviations over {len(others)} seeds."
+
+
+def siblings(record: Record) -> list[Record]:
+    """All finished runs beside `record` that differ from it at most in the seed."""
+    wanted = replace(record.config, seed=0).key
+    return [other for other in find_all(record.path.parent) if replace(other.config, seed=0).key == wanted]
+
+
+def on_record(
+    model: str | None = None, dataset: str | None = None, protocol: str | None = None, *, store: Path | None = None,
+    **fields: Any,
+) -> list[Record]:  # fmt: skip
+    """Finished runs on real data that match, without training anything; none is an empty list.
+
+    Args:
+        model, dataset: of the configuration; None matches all.
+        protocol: `"reported"` or `"sound"`; a run that serves both answers for either.
+        store: folder of records; default `reports/runs` of the project.
+        **fields: further fields of `RunConfig` that must be equal, e.g. `loss="l2_svm"`.
+    """
+    wanted = {"model": model, "dataset": dataset} | fields
+    wanted = {name: value for name, value in wanted.items() if value is not None}
+    found = find_all(store or project_root() / "reports/runs")
+    found = [r for r in found if all(getattr(r.config, name) == value for name, value in wanted.items())]
+    return [r for r in found if protocol is None or serves(r.config, protocol)]
+
+
+def with_weights(record: Record, root: str | Path | None = None) -> Record:
+    """A run of the same configuration whose weights are on this machine: itself, a rerun, or trained again now.
+
+    Args:
+        record: a finished run.
+        root: where its dataset lies.
+    """
+    from fer_utils.training import run, weights
+
+    try:
+        return Record(weights.path(record).parent.parent)
+    except FileNotFoundError:
+        folders = (reports_root() / f"quick/reruns/{number}" for number in range(1, 1000))
+        store = next(folder for folder in folders if not is_done(folder / record.id))
+        return run(record.config, root=root, store=store)

@@ -1,0 +1,115 @@
+"""Weights on this disk: where they lie, networks rebuilt with them, and trainings that start from them.
+
+Weights are not committed. They lie beside the record of a run that was trained on this machine, or in
+`reports/quick/reruns/` after `python -m fer_utils rerun ID`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import keras
+
+from fer_utils import records
+from fer_utils.files.paths import reports_root, store_for
+from fer_utils.records import Record
+from fer_utils.records.config import RunConfig
+from fer_utils.training import checkpoint, setup
+
+
+def find(identifier: str, store: Path | None = None) -> Record:
+    """The finished run of that id, with or without weights.
+
+    Args:
+        identifier: a run's id.
+        store: looked in first; then the stores of real and of synthetic data.
+
+    Raises:
+        ValueError: there is no such run.
+    """
+    stores = [store] if store else []
+    stores += [store_for("fer2013"), store_for("synthetic")]
+    named = bool(identifier) and Path(identifier).name == identifier  # a record's words lead nowhere else
+    for folder in stores if named else ():
+        if records.is_done(folder / identifier):
+            return Record(folder / identifier)
+    raise ValueError(
+        f"A run starts from a finished run, named by its id; got {identifier!r}, which is in none of "
+        f"{', '.join(map(str, dict.fromkeys(stores)))}. Train it first; `python -m fer_utils runs` lists what there is."
+    )
+
+
+def path(record: Record, kept: str | None = None) -> Path:
+    """The weights file of a kept epoch: beside the record, else that of a rerun.
+
+    Args:
+        record: a finished run.
+        kept: name of the kept epoch; None for its first.
+
+    Raises:
+        ValueError: the run did not keep that epoch.
+        FileNotFoundError: the file is not on this machine; the message says how to get it.
+    """
+    kept = kept or record.kept[0]
+    if kept not in record.kept:
+        raise ValueError(f"Run {record.id} kept the epochs {', '.join(record.kept)}; got {kept!r}. Name one of these.")
+    try:
+        return record.weights(kept)
+    except FileNotFoundError:
+        for folder in sorted((reports_root() / "quick/reruns").glob(f"*/{record.id}")):
+            found = Record(folder)
+            if records.is_done(folder) and _file(found, kept).is_file():
+                return _file(found, kept)
+        raise
+
+
+def rebuild(record: Record, kept: str | None = None) -> keras.Model:
+    """The trained network of a finished run, in float32. Arguments and errors: see `path`."""
+    file = path(record, kept)
+    model = setup.build_float32(record.config, len(record.class_names))
+    checkpoint.load_weights(file, model)
+    return model
+
+
+def start(model: keras.Model, config: RunConfig, class_names: Sequence[str], store: Path | None = None) -> list[str]:
+    """Give a network the weights of the run that `config.start_from` names.
+
+    Every layer whose name and shapes are equal is taken over. The head (the last layer) is, only if both runs have
+    the same classes in the same order: seven scores for other expressions are of no use.
+
+    Args:
+        model: the untrained network; changed in place.
+        config: names the run and which of its kept epochs.
+        class_names: of the new run's dataset.
+        store: folder of records to look in first.
+
+    Returns:
+        Names of the layers taken over.
+
+    Raises:
+        ValueError: there is no such run or kept epoch, or no layer fits.
+        FileNotFoundError: its weights are not on this machine; the message says how to get them.
+    """
+    identifier, _, kept = config.start_from.partition(":")
+    parent = find(identifier, store)
+    source = rebuild(parent, kept or None)
+    if tuple(class_names) != parent.class_names:
+        source = keras.Model(source.input, source.layers[-2].output)
+    there = {layer.name: layer.get_weights() for layer in source.layers if layer.weights}
+    taken = []
+    for layer in model.layers:
+        values = there.get(layer.name)
+        if values and [tuple(w.shape) for w in layer.weights] == [v.shape for v in values]:
+            layer.set_weights(values)
+            taken.append(layer.name)
+    if not taken:
+        raise ValueError(
+            f"A run starts from one with layers of equal name and shape; {config.model} shares none with "
+            f"{parent.config.model} of {parent.id}. Start from a run of the same network."
+        )
+    return taken
+
+
+def _file(record: Record, kept: str) -> Path:
+    return records.weights_path(record.path, kept, record.run["kept_epochs"][kept])
