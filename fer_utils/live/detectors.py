@@ -81,7 +81,8 @@ class YuNet:
     """A small convolutional detector (Wu, Peng and Yu 2023) that also finds turned faces, from the user's own file.
 
     Its boxes are taller than wide: on 1,106 of 1,200 FER2013 images the median box is 0.78 by 1.04 of the image's
-    side, about its centre.
+    side, about its centre. Its landmarks lean less than the head does: 5 degrees where RetinaFace says 39 and the
+    picture was turned by 30, so that hardly any crop is turned upright.
     """
 
     margin = -0.02
