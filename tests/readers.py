@@ -17,9 +17,9 @@ from pathlib import Path
 from typing import Any
 
 import cv2
+import made_records
 import mutations
 import numpy as np
-import test_records
 from PIL import Image
 
 from fer_utils import records
@@ -225,7 +225,7 @@ def read_record(file: str, folder: Path, content: bytes) -> None:
     """A record with one damaged file: `verify` says what is wrong, every view reads or refuses."""
     sound = folder / "sound"
     if not sound.is_dir():
-        test_records.written(sound)
+        made_records.written(sound)
     (source,) = sound.iterdir()
     place = folder / source.name
     shutil.copytree(source, place, dirs_exist_ok=True)
@@ -306,7 +306,7 @@ def cache_cases() -> dict[str, Case]:
 
 def record_cases(folder: Path) -> dict[str, Case]:
     """Every file of a run record and of a measurement record; `folder` is scratch."""
-    record = test_records.written(folder / "run").path
+    record = made_records.written(folder / "run").path
     measurement = records.measure("m", folder, measured).path
     kinds: dict[str, Structured] = {
         "run.json": (mutations.damaged_json,) * 3, "history.csv": (mutations.damaged_table,),

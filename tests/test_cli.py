@@ -10,24 +10,14 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from test_records import CONFIG, written
+from made_records import CONFIG, listed
 
 from fer_utils import study
 from fer_utils.__main__ import main
-from fer_utils.records import Record
-from fer_utils.records.config import RunConfig
 
 ROOT = Path(__file__).resolve().parent.parent
 PRIVATE = replace(CONFIG, score_test=False, seed=4)
 CHOSEN = replace(CONFIG, keep=("best_test", "last"), seed=5)
-
-
-def listed(config: RunConfig, store: Path) -> Record:
-    """A record with what the list shows besides its metrics."""
-    record = written(store, config, seed=10 * config.seed + config.split.fold)
-    extra = {"epochs": 2, "seconds": 90.0, "device": "a CPU", "backend": "tensorflow", "peak_memory_mib": 2048}
-    (record.path / "run.json").write_text(json.dumps({**record.run, **extra}))
-    return Record(record.path)
 
 
 @pytest.fixture

@@ -10,6 +10,9 @@
 """
 
 import importlib
+import importlib.util
+import sysconfig
+from pathlib import Path
 from typing import Any
 
 import keras
@@ -39,6 +42,7 @@ def build_own(name: str, n_classes: int, size: int | None, **options: Any) -> ke
         ValueError: The module has no such function, or it builds something else.
     """
     module, _, function = name.partition(":")
+    _check_place(name, module)
     try:
         builder = getattr(importlib.import_module(module), function, None)
     except ModuleNotFoundError as error:
@@ -54,6 +58,20 @@ def build_own(name: str, n_classes: int, size: int | None, **options: Any) -> ke
     model = builder(n_classes, size, **options)
     _check(name, model, n_classes, size)
     return model
+
+
+def _check_place(name: str, module: str) -> None:
+    """Refuse modules of Python or of installed packages: a record's name must not lead a reader's machine to them."""
+    spec = importlib.util.find_spec(module.split(".")[0])
+    if spec is None:
+        return
+    places = [Path(path) for path in sysconfig.get_paths().values()]
+    file = Path(spec.origin or "")
+    if not file.is_file() or any(file.is_relative_to(place) for place in places):
+        raise ValueError(
+            f"A network of your own is a function of a module in your own folder; got {name!r}, which is Python's or "
+            "an installed package's. Name a module of yours that calls it."
+        )
 
 
 def _check(name: str, model: Any, n_classes: int, size: int | None) -> None:

@@ -56,8 +56,8 @@ REQUIREMENTS: tuple[Requirement, ...] = (
                 left_out="a public web server: pictures stay on the user's machine"),
     Requirement("psg2025", "Batch processing of many images", "`python -m fer_utils predict FOLDER`",
                 left_out="images per second of a folder: no record"),
-    Requirement("psg2025", "Data privacy", "notebook 11: frames stay in memory; tests/test_webcam.py watches every "
-                "file that is written and every connection"),
+    Requirement("psg2025", "Data privacy", "notebook 11: frames stay in memory; tests/live/test_webcam.py watches "
+                "every file that is written and every connection"),
     Requirement("cutm2024", "Plain CNN on FER2013", "notebook 03", answers.headline("cutm2024")),
     Requirement("cutm2024", "Predictions on images", "notebook 11; `python -m fer_utils predict PATH`"),
     Requirement("cutm2024", "Predictions on a video file", "notebook 11; `python -m fer_utils predict VIDEO`",

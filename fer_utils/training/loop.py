@@ -69,9 +69,10 @@ def run(
     setup.check_may_train(config)
     folder = store / records.identify(config, dataset.fingerprint)
     prepared = setup.prepare(config, dataset)  # refuses what does not fit, before any file
+    training = Training(prepared, folder, checkpoint_seconds)
+    training.take_weights()
     with locks.claim(folder):
         if not records.is_done(folder):
-            training = Training(prepared, folder, checkpoint_seconds)
             training.begin(parent)
             training.train()
             recording.write(prepared, training.state, folder, parent, keep_checkpoint)
@@ -97,12 +98,16 @@ class Training:
         """Where the checkpoint lies."""
         return self.folder / "checkpoint.npz"
 
-    def begin(self, parent: Record | None) -> None:
-        """Take up this run's own checkpoint, else its parent's, else the weights that it starts from, if any."""
-        config, own = self.setup.config, self.path.is_file()
-        if not own and config.start_from:
+    def take_weights(self) -> None:
+        """Give the network the weights of the run that it starts from, if it names one and was not begun before."""
+        config = self.setup.config
+        if config.start_from and not self.path.is_file():
             weights.start(self.setup.model, config, self.setup.dataset.class_names, self.folder.parent)
-        if not own and parent and not self._adopted(parent):
+
+    def begin(self, parent: Record | None) -> None:
+        """Take up this run's own checkpoint, else its parent's."""
+        config = self.setup.config
+        if parent and not self.path.is_file() and not self._adopted(parent):
             text = f"{self.folder.name} begins at the start: no checkpoint of {parent.id} to go on from."
             print(text, file=sys.stderr)
         if state := checkpoint.load_state(self.path):

@@ -101,6 +101,10 @@ def test_without_its_code_the_record_still_shows(module: Path, tmp_path: Path) -
 @pytest.mark.parametrize(
     "name, message",
     [
+        ("os:system", "Python's or an installed package's"),
+        ("subprocess:run", "Python's or an installed package's"),
+        ("builtins:exec", "Python's or an installed package's"),
+        ("keras:Sequential", "Python's or an installed package's"),
         ("my_networks:absent", "no function 'absent'"),
         ("my_networks:number", "no function 'number'"),
         ("my_networks:nothing", "returned NoneType"),

@@ -16,12 +16,12 @@ import psutil
 import pytest
 from killing import ROOT, TINY, assert_no_litter, assert_same_record, lengthened
 
-from fer_utils import records, study
+from fer_utils import records
 from fer_utils.data.splits import SplitSpec
 from fer_utils.files import locks
 from fer_utils.records import Record
 from fer_utils.records.config import RunConfig
-from fer_utils.study import StudyError, process_pool, run_study
+from fer_utils.study import StudyError, process_pool, run_study, runs
 from fer_utils.training import run
 
 LONG = lengthened(replace(TINY, seed=1), 12)
@@ -177,7 +177,7 @@ def mortal(config: dict, root: Path, store: Path) -> Path:
 
 
 def test_a_process_that_dies_takes_no_other_run_with_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(study, "_train", mortal)
+    monkeypatch.setattr(runs, "_train", mortal)
     configs = [lengthened(replace(TINY, seed=seed), 4) for seed in (1, 2, 3)]
     with process_pool(2) as pool, pytest.raises(StudyError, match=rf"1 of 4 runs failed(.|\n)*{IMPOSSIBLE.key}"):
         run_study([*configs, IMPOSSIBLE], pool, store=tmp_path)
@@ -213,9 +213,9 @@ def test_the_processes_of_a_pool_end_with_the_one_that_made_it(tmp_path: Path) -
 HOLDER = """
 import os, pathlib, socket, sys, time
 socket.gethostname = lambda: "another-machine"
-from fer_utils import claims
-claims.LEASE_SECONDS = 2.0
-with claims.claim(pathlib.Path(sys.argv[1])):
+from fer_utils.files import locks
+locks.LEASE_SECONDS = 2.0
+with locks.claim(pathlib.Path(sys.argv[1])):
     print("held", flush=True)
     time.sleep(600)
 """

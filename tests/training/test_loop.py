@@ -305,7 +305,7 @@ def test_a_finished_record_is_loaded_whatever_its_labels_say(reference: Record, 
 
 @pytest.mark.usefixtures("no_training")
 def test_a_finished_record_is_loaded_where_its_data_are_missing(tmp_path: Path) -> None:
-    from test_records import CONFIG, written
+    from made_records import CONFIG, written
 
     config = replace(CONFIG, dataset="fer2013")
     with pytest.raises(FileNotFoundError):

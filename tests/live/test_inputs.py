@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 from PIL import Image
-from test_live_recognizer import PICTURE, known
+from test_recognizer import PICTURE, known
 
 from fer_utils.live import EmotionRecognizer, Face, read_image
 

@@ -33,7 +33,7 @@ from fer_utils.study.tuning import run_tuner
 from fer_utils.study.tuning.plans import Choice, Real, Search
 from fer_utils.training import checkpoint, run, setup
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 FACES = {"n_subjects": 8, "n_frames": 1}
 START = RunConfig(
     "tiny", "synthetic", (Phase(2, 0.01),), split=SplitSpec("random", test_size=0.25, validation_size=1 / 3),
@@ -253,9 +253,9 @@ def test_a_falling_rate_cannot_be_continued() -> None:
 _SEARCH = """
 import sys
 from pathlib import Path
-sys.path.insert(0, "tests")
+sys.path.insert(0, "tests/study")
 from test_tuning import planned
-from fer_utils import tuning
+from fer_utils.study import tuning
 tuning.search(planned("hyperband"), store=Path(sys.argv[1]))
 """
 

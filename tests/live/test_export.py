@@ -9,7 +9,7 @@ from typing import Any
 import keras
 import numpy as np
 import pytest
-from test_records import CONFIG, written
+from made_records import CONFIG, written
 
 from fer_utils import models
 from fer_utils.__main__ import main

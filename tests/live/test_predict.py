@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 import pytest
 from PIL import Image
-from test_live_recognizer import FACE, PICTURE, Engine, near
+from test_recognizer import FACE, PICTURE, Engine, near
 
 from fer_utils.__main__ import main
 from fer_utils.live import Box, EmotionRecognizer, read_image

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from test_shortcuts import finished
+from made_records import finished
 
 from fer_utils.report import claims, contradictions, verdicts
 from fer_utils.study import protocols

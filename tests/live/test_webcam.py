@@ -23,7 +23,7 @@ from fer_utils.plots import EXPRESSION_COLOURS
 
 NAMES = ("angry", "disgust", "fear", "happy", "sad", "surprise", "neutral")
 PICTURE = np.full((240, 320, 3), (200, 120, 40), np.uint8)
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 
 
 class StandIn:
@@ -38,7 +38,7 @@ class StandIn:
         height, width = frame.shape[:2]
         return [Box(width // 4, height // 4, width // 2, height // 2)]
 
-    def classify(self, frame: np.ndarray, boxes: Sequence[Box]) -> list[Face]:
+    def classify(self, frame: np.ndarray, boxes: Sequence[Box], views: str | None = None) -> list[Face]:
         shares = np.where(np.array(NAMES) == "happy", 0.7, 0.05)
         return [Face(box, "happy", shares, NAMES) for box in boxes]
 
@@ -164,7 +164,7 @@ def test_a_recognizer_that_fails_is_a_sentence(
     browser: Callable[..., Browser], capsys: pytest.CaptureFixture[str]
 ) -> None:
     class Broken(StandIn):
-        def classify(self, frame: np.ndarray, boxes: Sequence[Box]) -> list[Face]:
+        def classify(self, frame: np.ndarray, boxes: Sequence[Box], views: str | None = None) -> list[Face]:
             raise RuntimeError("out of order")
 
     answer = browser(Broken()).frame(jpeg())

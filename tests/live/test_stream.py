@@ -8,7 +8,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from test_live_recognizer import PICTURE, Engine
+from test_recognizer import PICTURE, Engine
 
 from fer_utils.data.dataset import EXPRESSIONS
 from fer_utils.evaluation import metrics

@@ -290,9 +290,9 @@ def test_threads_see_the_same_batches() -> None:
 
 DIGEST = """
 import hashlib, numpy as np
-from fer_utils import augment
+from fer_utils.data import augmentation
 images = np.random.default_rng(0).integers(0, 256, (64, 48, 48), np.uint8)
-batches = augment.Batches(images, np.arange(64), "light", 16, 11, 4)
+batches = augmentation.Batches(images, np.arange(64), "light", 16, 11, 4)
 print(hashlib.sha256(b"".join(part.tobytes() for batch in batches for part in batch)).hexdigest())
 """
 
@@ -302,7 +302,7 @@ def test_another_process_on_another_backend_makes_the_same_images() -> None:
     other = next((name for name in sorted(others) if importlib.util.find_spec(name)), None)
     if other is None:
         pytest.skip("only one Keras backend is installed")
-    root = Path(augmentation.__file__).parents[1]
+    root = Path(augmentation.__file__).parents[2]
     env = os.environ | {"KERAS_BACKEND": other, "PYTHONPATH": str(root), "TF_CPP_MIN_LOG_LEVEL": "3"}
     there = subprocess.run(
         [sys.executable, "-c", DIGEST], env=env, capture_output=True, text=True, check=True

@@ -9,11 +9,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import made_records
 import mutations
 import numpy as np
 import pytest
 import readers
-import test_records
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays_of
@@ -79,7 +79,7 @@ def test_any_bytes_are_a_json_object_or_refused(content: bytes) -> None:
 @settings(QUICK, max_examples=20)
 @given(name=st.sampled_from(["metrics", "config", "kept_epochs", "dataset", "class_names", "device"]), value=JSON)
 def test_any_value_in_a_run_is_taken_or_refused(name: str, value: Any, tmp_path: Path) -> None:
-    record = test_records.written(tmp_path)
+    record = made_records.written(tmp_path)
     run = json.loads((record.path / "run.json").read_text())
     content = json.dumps({**run, name: value}).encode()
     assert mutations.outcome(lambda: readers.read_record("run.json", tmp_path, content)) in ("read", "refused")
@@ -223,7 +223,7 @@ def test_a_cache_whose_header_claims_everything_is_written_anew(caplog: pytest.L
 def test_runs_lists_what_is_wrong_with_damaged_records_and_goes_on(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    sound = test_records.written(tmp_path)
+    sound = made_records.written(tmp_path)
     damage = {
         "run.json": (b"{", b"[1, 2]", b"\xff\xfe", b"[" * 100_000, b'{"config": 7}', None),
         "history.csv": (b"epoch\nx\n",),
@@ -231,7 +231,7 @@ def test_runs_lists_what_is_wrong_with_damaged_records_and_goes_on(
     }
     names = []
     for seed, (name, content) in enumerate((n, c) for n, contents in damage.items() for c in contents):
-        record = test_records.written(tmp_path, replace(test_records.CONFIG, seed=100 + seed))
+        record = made_records.written(tmp_path, replace(made_records.CONFIG, seed=100 + seed))
         (record.path / name).unlink()
         if content is not None:
             (record.path / name).write_bytes(content)

@@ -13,15 +13,14 @@ from typing import Any
 
 import numpy as np
 import pytest
-from test_cli import listed
-from test_records import CONFIG, FINGERPRINT, written
+from made_records import CONFIG, FINGERPRINT, listed, written
 
 from fer_utils import records, study
 from fer_utils.data.splits import SplitSpec
 from fer_utils.evaluation import metrics, statistics
 from fer_utils.records import Record
 from fer_utils.records.config import Phase, RunConfig
-from fer_utils.study import StudyError, process_pool, run_study
+from fer_utils.study import StudyError, process_pool, run_study, runs
 
 TINY = RunConfig(
     "tiny", "synthetic", (Phase(1, 0.01),), split=SplitSpec("random", 0.25, validation_size=1 / 3),
@@ -45,7 +44,7 @@ def trained(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[..., li
                 raise OSError(f"disk of seed {parsed.seed} is full")
             return written(store, parsed).path
 
-        monkeypatch.setattr(study, "_train", train)
+        monkeypatch.setattr(runs, "_train", train)
         return seeds
 
     return arrange
@@ -147,7 +146,7 @@ def meet(config: Mapping[str, Any], root: Any, store: Path) -> Path:
 
 
 def test_a_pool_of_processes_works_side_by_side(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(study, "_train", meet)
+    monkeypatch.setattr(runs, "_train", meet)
     with process_pool(2) as pool:
         found = run_study(seeds_of(0, 1), pool, store=tmp_path)
     assert [record.config.seed for record in found] == [0, 1] and len(list(tmp_path.glob("here-*"))) == 2

@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from test_live_recognizer import PICTURE, PROJECT
+from test_recognizer import PICTURE, PROJECT
 
 from fer_utils import __main__ as command
 from fer_utils.files import paths

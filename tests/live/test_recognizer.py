@@ -21,7 +21,7 @@ from fer_utils.live.recognizer import SYNTHETIC_NOTICE
 
 PICTURE = Path(crops.__file__).parent / "pictures/astronaut.jpg"
 FACE = Box(178, 57, 95, 120)
-PROJECT = Path(__file__).resolve().parent.parent
+PROJECT = Path(__file__).resolve().parents[2]
 YUNET = "face_detection_yunet_2026may.onnx"
 
 

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from made_records import CONFIG, FINGERPRINT, HISTORY, description, scores, written
 
 from fer_utils import records
 from fer_utils.data import EXPRESSIONS
@@ -22,46 +23,7 @@ from fer_utils.data.splits import SplitSpec
 from fer_utils.evaluation import metrics
 from fer_utils.files import locks, writing
 from fer_utils.records import Record
-from fer_utils.records.config import RECIPE_VERSION, Phase, RunConfig
-
-CONFIG = RunConfig(
-    "tiny", "synthetic", (Phase(2, 1e-3),), split=SplitSpec("kfold", groups="subjects", fold=1, validation_size=0.2),
-    keep=("best_validation", "last"), score_test=True, seed=3,
-)  # fmt: skip
-FINGERPRINT = "0123456789abcdef"
-HISTORY = pd.DataFrame({"epoch": [1, 2], "phase": [1, 1], "loss": [2.0, 1.5], "val_loss": [1.9, 1.8]})
-
-
-def description(config: RunConfig, fingerprint: str = FINGERPRINT) -> dict[str, Any]:
-    return {
-        "id": records.identify(config, fingerprint), "recipe_version": RECIPE_VERSION, "config": config.to_dict(),
-        "dataset": {"name": config.dataset, "n": 50, "fingerprint": fingerprint}, "class_names": list(EXPRESSIONS),
-        "kept_epochs": {name: 1 + i for i, name in enumerate(config.keep)},
-        "chosen_on_test": list(config.chosen_on_test), "split": {"train": 50, "validation": 40, "test": 40},
-        "epochs": 2, "seconds": 1.0, "device": "none", "backend": "none", "peak_memory_mib": 100,
-    }  # fmt: skip
-
-
-def scores(
-    n: int = 40, parts: tuple[str, ...] = ("validation", "test"), seed: int = 0, keep: tuple[str, ...] = CONFIG.keep
-) -> dict[str, np.ndarray]:
-    rng = np.random.default_rng(seed)
-    found: dict[str, np.ndarray] = {}
-    for part in parts:
-        labels = np.arange(n) % 7
-        logits = {k: rng.normal(size=(n, 7)) + 2 * np.eye(7)[labels] for k in keep}
-        found |= {f"{part}_labels": labels, f"{part}_subjects": np.arange(n) // 7}
-        found |= {f"{part}_{kept}": array.astype(np.float32) for kept, array in logits.items()}
-    if "test" in parts:
-        found["test_seen"] = rng.random(n) < 0.2
-    return found
-
-
-def written(store: Path, config: RunConfig = CONFIG, fingerprint: str = FINGERPRINT, seed: int = 0) -> Record:
-    parts = ("validation", "test") if config.score_test else ("validation",)
-    path = store / records.identify(config, fingerprint)
-    given = scores(parts=parts, seed=seed, keep=config.keep)
-    return records.write(path, description(config, fingerprint), HISTORY, given)
+from fer_utils.records.config import Phase
 
 
 @pytest.fixture
@@ -294,7 +256,7 @@ def test_a_claim_keeps_others_waiting_and_leaves_no_file(tmp_path: Path) -> None
 def test_the_claim_of_a_killed_process_is_taken_over_at_once(tmp_path: Path) -> None:
     code = "import os, sys, pathlib; from fer_utils.files import locks\n"
     code += "with locks.claim(pathlib.Path(sys.argv[1])): os.kill(os.getpid(), 9)"
-    dead = subprocess.run([sys.executable, "-c", code, str(tmp_path)], cwd=Path(__file__).parent.parent, timeout=300)
+    dead = subprocess.run([sys.executable, "-c", code, str(tmp_path)], cwd=Path(__file__).parents[2], timeout=300)
     assert dead.returncode == -9 and files(tmp_path) == [".claim"]
     started = time.monotonic()
     with locks.claim(tmp_path):

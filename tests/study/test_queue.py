@@ -15,7 +15,7 @@ from fer_utils.files.paths import store_for
 from fer_utils.records.config import Phase, RunConfig
 from fer_utils.study import queue, speed_probe
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 TINY = RunConfig("tiny", "synthetic", (Phase(1, 1e-3),), batch_size=32, dataset_options={"n_subjects": 6})
 
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
+from made_records import finished
 from scipy import stats as scipy_stats
 
 from fer_utils import plots, records
@@ -19,45 +19,10 @@ from fer_utils.analysis.prices.paired import Tally, difference, merged, per_seed
 from fer_utils.evaluation import statistics
 from fer_utils.evaluation.statistics import Interval
 from fer_utils.records import Measurement, Record
-from fer_utils.records.config import RunConfig
 from fer_utils.report import pages
 from fer_utils.study import protocols
 
 K = 7
-
-
-def logits(labels: np.ndarray, correct: np.ndarray) -> np.ndarray:
-    return np.eye(K)[np.where(correct, labels, (labels + 1) % K)]
-
-
-def finished(
-    store: Path, config: RunConfig, right: Sequence[float], *, subjects: np.ndarray | None = None,
-    seen: np.ndarray | None = None, n: int = 40, train: Sequence[float] = (0.9, 1.0),
-) -> Record:  # fmt: skip
-    """A record of a run that never ran: `right` is its accuracy on validation and, per kept epoch, on test."""
-    rng = np.random.default_rng([config.seed, config.split.fold])
-    labels = rng.integers(0, K, n)
-    found: dict[str, np.ndarray] = {}
-    for part in ("validation", "test"):
-        found[f"{part}_labels"] = labels
-        for i, kept in enumerate(config.keep):
-            share = right[0] if part == "validation" else right[1 + i]
-            found[f"{part}_{kept}"] = logits(labels, np.arange(n) < round(share * n))
-        if subjects is not None:
-            found[f"{part}_subjects"] = subjects
-    if seen is not None:
-        found["test_seen"] = seen
-    history = pd.DataFrame(
-        {"epoch": [1, 2], "phase": 1, "accuracy": 0.5, "val_accuracy": [right[0]] * 2, "test_accuracy": [right[1]] * 2}
-    ).assign(train_accuracy=list(train))
-    path = store / records.identify(config, "0123456789abcdef")
-    run = {
-        "config": config.to_dict(), "class_names": list("abcdefg"), "recipe_version": 1, "chosen_on_test": [],
-        "kept_epochs": dict.fromkeys(config.keep, 1), "dataset": {"fingerprint": "0123456789abcdef"}, "epochs": 2,
-        "seconds": 1.0, "device": "none", "backend": "none", "peak_memory_mib": 100,
-        "split": {"train": 5000, "validation": n, "test": n},
-    }  # fmt: skip
-    return records.write(path, run, history, found)
 
 
 @pytest.fixture(scope="module")

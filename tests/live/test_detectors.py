@@ -14,7 +14,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from test_live_recognizer import FACE, PICTURE, PROJECT, known, near
+from test_recognizer import FACE, PICTURE, PROJECT, known, near
 
 from fer_utils.__main__ import main
 from fer_utils.live import Box, EmotionRecognizer, RetinaFace, crops, detectors, fetch, read_image, retinaface
