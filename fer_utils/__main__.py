@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from fer_utils.live import EmotionRecognizer
     from fer_utils.records import Record
 
-ANYWHERE = ("predict",)
+ANYWHERE = ("predict", "evaluate")
 """Commands that need no checkout and none of the study's libraries."""
 
 
@@ -32,6 +32,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     _add_execute(commands)
     _add_tables(commands)
     _add_predict(commands)
+    _add_evaluate(commands)
     _add_export(commands)
     options = parser.parse_args(arguments)
     try:
@@ -156,6 +157,18 @@ def _add_predict(commands: argparse._SubParsersAction) -> None:
     parser.set_defaults(command=_predict)
 
 
+def _add_evaluate(commands: argparse._SubParsersAction) -> None:
+    from fer_utils.live import fetch
+
+    parser = commands.add_parser("evaluate", help="how good it is on your own pictures, in one folder per expression")
+    parser.add_argument("folder", type=Path, help="holds a folder of pictures for each expression: angry, happy, ...")
+    parser.add_argument("--out", type=Path, default=Path("evaluation"), help="folder for the tables")
+    parser.add_argument("--model", help="an exported .onnx file or a run's id (default: the one that ships)")
+    fetch.add_options(parser)
+    parser.add_argument("--overwrite", action="store_true", help="replace tables of an earlier call in --out")
+    parser.set_defaults(command=_evaluate)
+
+
 def _add_export(commands: argparse._SubParsersAction) -> None:
     parser = commands.add_parser("export", help="write a finished run's network as one ONNX file for the live demo")
     parser.add_argument("id", help="a run's id, as `runs` lists it; or synthetic: train the one on drawn faces")
@@ -277,6 +290,15 @@ def _predict(options: argparse.Namespace) -> int:
         if not options.paths:
             return 0
     return predict(options.paths, options.out, _recognizer(options), options.overwrite)
+
+
+def _evaluate(options: argparse.Namespace) -> int:
+    from fer_utils.live import fetch
+    from fer_utils.live.evaluate import evaluate
+
+    if options.fetch_detector:
+        print(fetch.fetch())
+    return evaluate(options.folder, options.out, _recognizer(options), options.overwrite)
 
 
 def _recognizer(options: argparse.Namespace) -> EmotionRecognizer:

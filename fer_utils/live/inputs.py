@@ -59,4 +59,4 @@ def _of_file(path: Path) -> np.ndarray:
     try:
         return read_image(path)
     except UnreadableError as error:
-        raise UnreadableError(f"{path} cannot be read: {error}") from error
+        raise UnreadableError(f"{path} cannot be read: {error}") from None
