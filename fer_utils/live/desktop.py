@@ -32,7 +32,7 @@ class Window:
     """A window of OpenCV."""
 
     def __init__(self, title: str = TITLE) -> None:
-        """Opens it.
+        """Opens it; it takes the size of the first picture, within a common screen's.
 
         Raises:
             NoDisplayError: there is no display, or this OpenCV was built without windows.
@@ -42,7 +42,7 @@ class Window:
                 "A window needs a display, and this session has none (DISPLAY is not set). Use notebook 11, which "
                 "shows the camera in the browser, or `python -m fer_utils predict` for files."
             )
-        self.title = title
+        self.title, self._sized = title, False
         try:
             cv2.namedWindow(title, cv2.WINDOW_NORMAL | cv2.WINDOW_KEEPRATIO)
         except cv2.error:
@@ -52,6 +52,10 @@ class Window:
 
     def show(self, picture: np.ndarray) -> bool:
         """Show a picture, uint8 (h, w, 3) BGR; False once the user has pressed q or Escape, or closed the window."""
+        if not self._sized:
+            factor = min(1.0, 1600 / picture.shape[1], 900 / picture.shape[0])
+            cv2.resizeWindow(self.title, *(max(1, round(factor * side)) for side in picture.shape[1::-1]))
+            self._sized = True
         cv2.imshow(self.title, picture)
         pressed = cv2.waitKey(1) & 0xFF
         return pressed not in _QUIT and cv2.getWindowProperty(self.title, cv2.WND_PROP_VISIBLE) >= 1

@@ -14,7 +14,7 @@ import cv2
 import numpy as np
 from tqdm import tqdm
 
-from fer_utils.live.drawing import draw
+from fer_utils.live.drawing import draw, number
 from fer_utils.live.faces import Face
 from fer_utils.live.images import UnreadableError, read_image, write_image
 from fer_utils.live.inputs import VIDEOS
@@ -244,4 +244,5 @@ def _row(source: Path, frame: int, seconds: float, face: Face) -> list[Any]:
 
 def _said(faces: Sequence[Face]) -> str:
     """What is seen in a picture, in one line; the largest face first."""
-    return "; ".join(f"{face.answer} {face.confidence:.0%}" for face in faces) or "no face"
+    said = (f"{number(faces, i)}{face.answer} {face.confidence:.0%}" for i, face in enumerate(faces))
+    return "; ".join(said) or "no face"

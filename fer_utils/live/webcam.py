@@ -78,7 +78,8 @@ def encode_jpeg(image: np.ndarray, quality: float) -> bytes:
 def described(face: Face) -> dict[str, Any]:
     """A face as the browser draws it: plain numbers and names."""
     shares = dict(zip(face.class_names, map(float, face.probabilities), strict=True))
-    return {"box": list(face.box), "label": face.label, "share": face.confidence, "probabilities": shares}
+    said = {"label": face.label, "answer": face.answer, "sure": face.sure, "share": face.confidence}
+    return {"box": list(face.box), **said, "probabilities": shares}
 
 
 class Source(Protocol):

@@ -14,8 +14,21 @@ import pytest
 from fer_utils.data import augmentation
 from fer_utils.data.dataset import EXPRESSIONS
 from fer_utils.evaluation import metrics
-from fer_utils.live import Box, EmotionRecognizer, Face, Haar, RetinaFace, YuNet, crops, detectors, draw, read_image
+from fer_utils.live import (
+    Box,
+    EmotionRecognizer,
+    Face,
+    Haar,
+    RetinaFace,
+    YuNet,
+    crops,
+    detectors,
+    draw,
+    drawing,
+    read_image,
+)
 from fer_utils.live.description import Description
+from fer_utils.live.faces import overlap
 from fer_utils.live.images import as_grey
 from fer_utils.live.recognizer import SYNTHETIC_NOTICE
 
@@ -195,6 +208,33 @@ def test_drawing_marks_a_copy_and_says_what_the_model_is(recognizer: EmotionReco
     assert draw(as_grey(picture), []).shape == picture.shape
     edge = Face(Box(-20, -20, 60, 60), "happy", np.full(7, 1 / 7), EXPRESSIONS)
     assert draw(np.zeros((20, 30, 3), np.uint8), [edge], SYNTHETIC_NOTICE).any()
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_plates_cover_no_other_face_and_no_other_plate(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    boxes = [Box(20 + 155 * (i % 4), 30 + 150 * (i // 4), int(side), int(side))
+             for i, side in enumerate(rng.integers(24, 120, 12))]  # fmt: skip
+    faces = [Face(box, "surprise", np.full(7, 1 / 7), EXPRESSIONS, unsure_below=0.5) for box in boxes]
+    plates = drawing.plates(faces, (480, 640))
+    assert len(plates) == 12
+    for i, plate in enumerate(plates):
+        assert all(overlap(plate.box, face.box) == 0 for face in faces if face is not plate.face)
+        assert all(overlap(plate.box, other.box) == 0 for other in plates[:i])
+        assert plate.text.startswith(f"{i + 1} ") or plate.text == str(i + 1)
+
+
+def test_letters_grow_with_the_face_and_a_face_alone_has_no_number() -> None:
+    plates = [drawing.plates([Face(Box(200, 100, side, side), "happy", np.eye(7)[3], EXPRESSIONS)], (480, 640))[0]
+              for side in (40, 80, 160)]  # fmt: skip
+    assert [plate.text for plate in plates] == ["happy 100%"] * 3
+    assert plates[0].scale < plates[1].scale < plates[2].scale
+
+
+def test_crowded_faces_keep_their_plates_apart() -> None:
+    faces = [Face(Box(30 * i, 0, 30, 30), "sad", np.eye(7)[4], EXPRESSIONS, track=i) for i in range(6)]
+    plates = drawing.plates(faces, (40, 180))
+    assert all(overlap(a.box, b.box) == 0 for i, a in enumerate(plates) for b in plates[:i])
 
 
 def test_a_model_of_drawn_faces_says_so() -> None:

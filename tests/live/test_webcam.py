@@ -399,9 +399,25 @@ def test_q_and_a_closed_window_end_it(
     key: int, visible: float, goes_on: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("DISPLAY", ":0")
-    for name, answer in (("namedWindow", None), ("imshow", None), ("waitKey", key), ("getWindowProperty", visible)):
+    for name, answer in (("namedWindow", None), ("imshow", None), ("resizeWindow", None), ("waitKey", key),
+                         ("getWindowProperty", visible)):  # fmt: skip
         monkeypatch.setattr(desktop.cv2, name, lambda *_, answer=answer: answer)
     assert desktop.Window().show(PICTURE) is goes_on
+
+
+@pytest.mark.parametrize(("shape", "size"), [((480, 640), (640, 480)), ((2160, 3840), (1600, 900))])
+def test_the_window_opens_at_the_videos_size(
+    shape: tuple[int, int], size: tuple[int, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DISPLAY", ":0")
+    sizes: list[tuple[int, ...]] = []
+    for name in ("namedWindow", "imshow", "getWindowProperty", "waitKey"):
+        monkeypatch.setattr(desktop.cv2, name, lambda *_: 1)
+    monkeypatch.setattr(desktop.cv2, "resizeWindow", lambda _, *size: sizes.append(size))
+    window = desktop.Window()
+    for _ in range(2):
+        window.show(np.zeros((*shape, 3), np.uint8))
+    assert sizes == [size]
 
 
 def test_a_file_is_shown_in_its_own_time() -> None:
