@@ -37,7 +37,7 @@ def colour(label: str) -> tuple[int, int, int]:
 
 
 def number(faces: Sequence[Face], i: int) -> str:
-    """What face i of a frame is called beside the others: its track in a stream, else its place from 1; alone: empty."""
+    """What face i is called beside the others: its track in a stream, else its place from 1; empty if alone."""
     if len(faces) < 2:
         return ""
     return f"{i + 1} " if faces[i].track is None else f"{faces[i].track} "

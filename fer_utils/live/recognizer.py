@@ -88,6 +88,13 @@ class EmotionRecognizer:
         return self.engine.description.class_names
 
     @property
+    def about(self) -> str:
+        """Which network it is, in a sentence."""
+        found = self.engine.description
+        trained = f", trained on {found.dataset}" if found.dataset else ""
+        return f"Read by the network {found.model or 'of your own'}{trained}."
+
+    @property
     def notice(self) -> str:
         """What every picture must say about this model; empty for one trained on real faces."""
         return SYNTHETIC_NOTICE if self.engine.description.dataset == "synthetic" else ""

@@ -186,7 +186,7 @@ class LiveView(anywidget.AnyWidget):
         super().__init__(
             kind="kernel" if callable(source) else source,
             limit=1280 if source == "picture" else 640,
-            notice=f"{recognizer.notice} {NOTICE}".strip(),
+            notice=" ".join(filter(None, (recognizer.about, recognizer.notice, NOTICE))),
             colours={name: [colour, contrast_colour(colour)] for name, colour in EXPRESSION_COLOURS.items()},
         )
         self._recognizer = recognizer

@@ -241,6 +241,7 @@ def test_a_model_of_drawn_faces_says_so() -> None:
     recognizer = known()
     recognizer.engine.description = Description(EXPRESSIONS, dataset="synthetic")
     assert recognizer.notice == SYNTHETIC_NOTICE
+    assert recognizer.about == "Read by the network of your own, trained on synthetic."
     recognizer.engine.description = Description(EXPRESSIONS, dataset="fer2013")
     assert recognizer.notice == ""
 

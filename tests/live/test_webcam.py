@@ -29,7 +29,7 @@ ROOT = Path(__file__).resolve().parents[2]
 class StandIn:
     """In place of a recognizer: "happy", in the middle of any picture."""
 
-    notice, colour_order = "Drawn faces only.", "bgr"
+    about, notice, colour_order = "Read by nobody.", "Drawn faces only.", "bgr"
 
     def __init__(self) -> None:
         self.detector = self
@@ -263,9 +263,9 @@ def contrast(one: str, other: str) -> float:
 
 def test_the_widget_says_predicted_expression_and_that_nothing_is_stored() -> None:
     view = webcam.LiveView(stand_in)
-    assert view.notice.startswith(stand_in.notice)
+    assert view.notice.startswith(f"{stand_in.about} {stand_in.notice} ")
     assert "nothing is stored" in view.notice
-    assert "predicted expression: ${face.label}" in view._esm
+    assert "predicted expression: ${face.answer}" in view._esm
 
 
 def test_the_browsers_side_can_neither_store_nor_send() -> None:

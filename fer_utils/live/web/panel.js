@@ -9,7 +9,7 @@ function element(tag, className, properties = {}, ...children) {
 }
 
 function percent(share) {
-  return `${Math.round(100 * share)} %`;
+  return `${Math.round(100 * share)}\u00a0%`;
 }
 
 /** Whether two places [left, top, width, height] share a pixel. */
