@@ -68,8 +68,8 @@ help:  ## show this list
 reproduce: $(EXECUTED)  ## run the study: every notebook under PROFILE, executed copies in reports/PROFILE/
 	@echo "$(PROFILE): $(words $(EXECUTED)) notebooks are up to date in $(REPORTS)/$(PROFILE)/"
 
-queue: $(READY)  ## train what the full study lacks, most valuable first (MINUTES=, WORKERS=side by side); for a GPU
-	$(PY) -m fer_utils queue --run --workers $(or $(WORKERS),1) $(if $(MINUTES),--minutes $(MINUTES))
+queue: $(READY)  ## train what the full study lacks, most valuable first, on any machine (MINUTES=, ITEMS=, WORKERS=side by side)
+	$(PY) -m fer_utils queue --run $(if $(WORKERS),--workers $(WORKERS)) $(if $(MINUTES),--minutes $(MINUTES)) $(if $(ITEMS),--items $(ITEMS))
 
 test: $(READY)  ## run the tests
 	$(PY) -m pytest -n auto --dist loadfile
@@ -89,6 +89,7 @@ lint: $(READY)  ## check the code, the notebooks, and that imports run one way t
 
 bench: $(READY)  ## time the live demo on two cores, two workers against one, and everything up to 16 x FER2013 (15 minutes)
 	$(PY) -m fer_utils.live.bench
+	$(PY) -m fer_utils.study.speed_probe
 	$(PY) -m fer_utils.report.benchmarks --figure $(REPORTS)/quick/growth.png
 
 data: $(READY)  ## say which datasets are here, check their counts, and how to get the others (FETCH=fer2013 or ckplus)

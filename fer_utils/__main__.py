@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import argparse
 import itertools
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from fer_utils import commands_own
 from fer_utils.files import writing
 from fer_utils.files.paths import is_checkout, reports_root
 
@@ -16,7 +18,7 @@ if TYPE_CHECKING:
     from fer_utils.live import EmotionRecognizer
     from fer_utils.records import Record
 
-ANYWHERE = ("predict", "evaluate")
+ANYWHERE = ("predict", "evaluate", "crop")
 """Commands that need no checkout and none of the study's libraries."""
 
 
@@ -25,6 +27,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog=_called(), description=__doc__)
     commands = parser.add_subparsers(required=True, metavar="command", dest="name")
     _add_data(commands)
+    commands_own.add_crop(commands)
+    commands_own.add_train(commands)
     _add_runs(commands)
     _add_rerun(commands)
     _add_tune(commands)
@@ -64,7 +68,7 @@ def _check_place(command: str) -> None:
     if command not in ANYWHERE and not is_checkout():
         raise ValueError(
             f"`{command}` works on the study's own records and notebooks and needs a checkout of the project; this is "
-            f"an installed package, which has {' and '.join(ANYWHERE)} alone. Clone the project and run `make` there."
+            f"an installed package, which has {', '.join(ANYWHERE)} alone. Clone the project and run `make` there."
         )
 
 
@@ -86,6 +90,8 @@ def _add_data(commands: argparse._SubParsersAction) -> None:
     parser = commands.add_parser("data", help="say which datasets are here, check them, and how to get the others")
     parser.add_argument("root", nargs="?", type=Path, help="folder to look in (default: $FER_DATA, else data/)")
     parser.add_argument("--fetch", metavar="NAME", help="download fer2013 or ckplus through kagglehub")
+    parser.add_argument("--own", action="store_true", help="audit pictures of your own: root has a folder per class")
+    commands_own.add_patterns(parser)
     parser.set_defaults(command=_data)
 
 
@@ -121,13 +127,14 @@ def _add_tune(commands: argparse._SubParsersAction) -> None:
 
 
 def _add_queue(commands: argparse._SubParsersAction) -> None:
-    parser = commands.add_parser("queue", help="the full study's trainings, most valuable first; for a GPU")
+    parser = commands.add_parser("queue", help="the full study's trainings, most valuable first, on any machine")
     parser.add_argument("--run", action="store_true", help="train what is missing")
-    parser.add_argument("--probe", action="store_true", help="measure how fast each network trains here")
+    parser.add_argument("--probe", action="store_true", help="measure how fast each network trains here, and keep it")
     parser.add_argument("--items", nargs="+", default=(), metavar="ITEM", help="only these (default: all)")
-    parser.add_argument("--workers", type=int, default=1, help="trainings side by side (default: 1)")
+    parser.add_argument("--workers", type=int, help="trainings side by side (default: as many as pay, measured)")
     parser.add_argument("--minutes", type=float, help="stop after so long; what is under way goes on at the next call")
-    parser.add_argument("--steps", type=int, default=30, help="timed steps of a probe (default: 30)")
+    parser.add_argument("--float32", action="store_true", help="also what the study trains in bfloat16")
+    parser.add_argument("--steps", type=int, default=6, help="timed steps of each network (default: 6)")
     parser.add_argument("--root", type=Path, help="where the datasets lie")
     parser.set_defaults(command=_queue)
 
@@ -179,8 +186,13 @@ def _add_export(commands: argparse._SubParsersAction) -> None:
 
 
 def _data(options: argparse.Namespace) -> int:
-    from fer_utils.data import data_root, fetch
+    from fer_utils.data import data_root, fetch, load
 
+    if options.own:
+        from fer_utils.study import own_pictures
+
+        print("\n".join(own_pictures.described(load("folders", options.root, **commands_own.patterns(options)))))
+        return 0
     root = data_root(options.root)
     if options.fetch:
         print(fetch.fetch(options.fetch, root))
@@ -248,15 +260,23 @@ def _tune(options: argparse.Namespace) -> int:
 
 
 def _queue(options: argparse.Namespace) -> int:
+    os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")  # the trainings' processes need the memory
     from fer_utils.study import queue, speed_probe
 
     found = queue.chosen(options.items)
-    if options.probe:
+    found = [queue.in_float32(item) for item in found] if options.float32 else found
+    if options.run or options.probe:
         speed_probe.run(found, options.steps)
+    found = queue.ordered(found, speed_probe.speeds())
     print(queue.table(found, speed_probe.speeds()).to_string(), flush=True)
     if not options.run:
         return 0
-    state = queue.run(found, options.workers, options.minutes, options.root)
+    from fer_utils.analysis import keepsakes
+    from fer_utils.live import bench
+
+    workers = options.workers or speed_probe.paying(found, options.steps)
+    then, cores = (keepsakes.AFTERWARDS, bench.AFTERWARDS), speed_probe.shares(workers)
+    state = queue.run(found, workers, options.minutes, options.root, cores=cores, then=then)
     counted = state.str.partition(":")[0].value_counts()
     print(counted.to_string(header=False) if len(state) else "Everything is on record.")
     return 1 if state.str.startswith("failed").any() else 0
@@ -316,7 +336,7 @@ def _export(options: argparse.Namespace) -> int:
     from fer_utils.training import weights
 
     synthetic = options.id == "synthetic"
-    record = training.run(export.synthetic_run()) if synthetic else weights.find(options.id)
+    record = training.run(export.synthetic_run()) if synthetic else weights.finished_run(options.id)
     path = export.export(record, options.out, options.kept, half=not options.float32)
     print(f"{path}: {path.stat().st_size:,} bytes, {export.describe(record, options.kept)}")
     return 0

@@ -7,6 +7,7 @@ import io
 import lzma
 import random
 import shutil
+import tarfile
 import zipfile
 import zlib
 from collections import Counter
@@ -89,6 +90,26 @@ def _inside_zip(content: bytes, rng: random.Random) -> bytes:
     return mutations.zipped([tuple(m) for m in members], rng.choice(methods))
 
 
+def tarred(*names: str) -> bytes:
+    """A tar with the CSVs of FER2013 and FER+, not compressed: damage then reaches its headers."""
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w") as archive:
+        for name in names:
+            content = {"fer2013.csv": table(), "fer2013new.csv": votes()}[name]
+            info = tarfile.TarInfo(f"fer2013/{name}")
+            info.size = len(content)
+            archive.addfile(info, io.BytesIO(content))
+    return buffer.getvalue()
+
+
+def _header(content: bytes, rng: random.Random) -> bytes:
+    """A tar with a damaged header whose checksum holds."""
+    header = bytearray(mutations.damaged(content[:512], rng)[:512].ljust(512, b"\0"))
+    header[148:156] = b" " * 8
+    header[148:156] = b"%06o\0 " % sum(header)
+    return bytes(header) + content[512:]
+
+
 def _inside(pack: Callable[[bytes], bytes], unpack: Callable[[bytes], bytes]) -> Structured:
     return (lambda content, rng: pack(mutations.damaged_table(unpack(content), rng)),)
 
@@ -110,7 +131,7 @@ def read_votes(labels: str, folder: Path, content: bytes) -> None:
 def checked(dataset: FaceDataset) -> None:
     """What was read is a dataset that can be worked with."""
     assert isinstance(dataset, FaceDataset) and dataset.images.shape == (len(dataset), 48, 48)
-    assert dataset.usage is None or set(dataset.usage) <= {*USAGES, "train", "test"}
+    assert dataset.usage is None or set(dataset.usage) <= {*USAGES, "train", "validation", "test"}
     assert len(dataset.fingerprint) == 16 and dataset.class_counts().sum() == len(dataset)
 
 
@@ -126,6 +147,11 @@ def table_cases() -> dict[str, Case]:
         "fer2013.csv.gz": Case(gzip.compress(table(), 1, mtime=0), read, _inside(gzip.compress, gzip.decompress)),
         "fer2013.csv.xz": Case(lzma.compress(table(), preset=0), read, _inside(lzma.compress, lzma.decompress)),
         "fer2013.zip": Case(tables_zipped("fer2013.csv"), read, (_inside_zip,)),
+        "fer2013.tar": Case(tarred("fer2013.csv"), read, (_header,)),
+        "fer2013.tar.gz": Case(
+            gzip.compress(tarred("fer2013.csv"), 1, mtime=0), read,
+            (lambda content, rng: gzip.compress(_header(gzip.decompress(content), rng), 1, mtime=0),),
+        ),
         "both.zip": Case(
             tables_zipped("fer2013.csv", "fer2013new.csv"), partial(read_table, "ferplus", labels="majority"),
             (_inside_zip,),
@@ -152,9 +178,22 @@ def read_folder(name: str, file: str, folder: Path, content: bytes) -> None:
     checked(load(name, folder))
 
 
+def read_own(file: str, folder: Path, content: bytes) -> None:
+    """Pictures of one's own, one of them damaged."""
+    for name in ("a/1.png", "b/2.png"):
+        (folder / name).parent.mkdir(exist_ok=True)
+        (folder / name).write_bytes(image(".png"))
+    (folder / "a" / file).write_bytes(content)
+    checked(load("folders", folder))
+
+
 def folder_cases() -> dict[str, Case]:
-    """Class folders of FER2013 and CK+48."""
-    return {
+    """Class folders of FER2013 and CK+48, and pictures of one's own."""
+    own = {
+        f"a/3{suffix}": Case(image(suffix), partial(read_own, f"3{suffix}"))
+        for suffix in (".png", ".jpg", ".bmp", ".webp", ".tif", ".pgm")
+    }
+    return own | {
         "fer2013/train/happy/001.png": Case(image(".png"), partial(read_folder, "fer2013", "001.png"), (_rechecked,)),
         "fer2013/train/happy/001.jpg": Case(image(".jpg"), partial(read_folder, "fer2013", "001.jpg")),
         "CK+48/happy/S010_001_00000001.png": Case(

@@ -290,7 +290,7 @@ def test_words_of_a_record_are_no_paths(tmp_path: Path) -> None:
     record = made_records.written(tmp_path / "store")
     for name in (f"../store/{record.id}", str(record.path), "", ".", ".."):
         with pytest.raises(ValueError, match="named by its id"):
-            weights.find(name, tmp_path / "store")
+            weights.finished_run(name, tmp_path / "store")
     run = json.loads((record.path / "run.json").read_text())
     run["kept_epochs"] = {"../../secret": 1}
     (record.path / "run.json").write_text(json.dumps(run))

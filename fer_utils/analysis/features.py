@@ -1,6 +1,6 @@
 """A network's features: what its last layer sees, and what other classifiers make of it.
 
-iitk2023 gave Model 2's features to a random forest, which "drastically decreases" the accuracy.
+iitk2023 added a random forest to Model 2, which "drastically decreases" the accuracy; what the forest saw is not said.
 """
 
 from __future__ import annotations

@@ -26,7 +26,7 @@ __all__ = [
     "load",
 ]
 
-NAMES = ("fer2013", "ferplus", "ckplus", "synthetic")
+NAMES = ("fer2013", "ferplus", "ckplus", "folders", "synthetic")
 
 
 def data_root(root: str | Path | None = None) -> Path:
@@ -41,11 +41,12 @@ def load(name: str, root: str | Path | None = None, **options: Any) -> FaceDatas
     """Load a dataset, whatever layout it is in.
 
     Args:
-        name: `"fer2013"`, `"ferplus"`, `"ckplus"` or `"synthetic"`.
-        root: a file or folder; its layout is recognised by content. Default: `$FER_DATA`, else `data/`.
-            Not used for synthetic faces, which are drawn.
-        **options: `labels="majority" | "distribution"` for FER+; the arguments of
-            `fer_utils.data.synthetic.faces` for synthetic faces.
+        name: `"fer2013"`, `"ferplus"`, `"ckplus"`, `"folders"` (pictures of one's own) or `"synthetic"`.
+        root: a file, archive or folder; its layout is recognised by content. Default: `$FER_DATA`, else `data/`;
+            pictures of one's own have no default. Not used for synthetic faces, which are drawn.
+        **options: `labels="majority" | "distribution"` for FER+; `subjects` and `sequences`, patterns on the names of
+            files, for one's own (see `fer_utils.data.own.read`); the arguments of `fer_utils.data.synthetic.faces`
+            for synthetic faces.
 
     Returns:
         A `FaceDataset`.
@@ -60,10 +61,13 @@ def load(name: str, root: str | Path | None = None, **options: Any) -> FaceDatas
         return synthetic.faces(**options)
     if name not in NAMES:
         raise ValueError(f"A dataset is one of {', '.join(NAMES)}; got {name!r}. Choose one of these names.")
-    from fer_utils.data import ckplus, fer2013, ferplus
+    from fer_utils.data import ckplus, fer2013, ferplus, own
 
-    readers = {"fer2013": fer2013.read, "ferplus": ferplus.read, "ckplus": ckplus.read}
-    if options and (name != "ferplus" or set(options) != {"labels"}):
-        allowed = "labels" if name == "ferplus" else "none"
-        raise ValueError(f"Options of {name!r}: {allowed}; got {', '.join(options)}. Leave out what is not listed.")
-    return readers[name](data_root(root), **options)
+    readers = {"fer2013": fer2013.read, "ferplus": ferplus.read, "ckplus": ckplus.read, "folders": own.read}
+    allowed = {"ferplus": ("labels",), "folders": ("subjects", "sequences")}.get(name, ())
+    if unknown := set(options) - set(allowed):
+        raise ValueError(
+            f"Options of {name!r}: {', '.join(allowed) or 'none'}; got {', '.join(sorted(unknown))}. "
+            "Leave out what is not listed."
+        )
+    return readers[name](root if name == "folders" else data_root(root), **options)

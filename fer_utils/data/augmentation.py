@@ -80,8 +80,8 @@ POLICIES: dict[str, Policy] = {
     "none": Policy(),
     # all stated
     "psg2025": Policy(30, 0.2, 0.2, flip=True, stated=("rotation", "shift", "zoom", "flip")),
-    # the report augments, but states neither transforms nor ranges: all ours
-    "cutm2024": Policy(rotation=10, shift=0.1, zoom=0.1, flip=True),
+    # rotation and scaling named without ranges; shifts and flips ours
+    "cutm2024": Policy(rotation=10, shift=0.1, zoom=0.1, flip=True, named=("rotation", "zoom")),
     # one section's list (another has flip, rotation, zoom, shifts): flip stated, the other three ranges ours
     "xavengers2025": Policy(
         rotation=10, flip=True, brightness=0.2, contrast=0.2,

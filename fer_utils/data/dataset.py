@@ -34,7 +34,7 @@ class FaceDataset:
         images: uint8 (n, 48, 48), 0 black to 255 white.
         labels: int64 (n,), positions in `class_names`.
         class_names: the k names of the classes.
-        name: `"fer2013"`, `"ferplus"`, `"ckplus"` or `"synthetic"`.
+        name: `"fer2013"`, `"ferplus"`, `"ckplus"`, `"synthetic"` or `"folders"` (pictures of one's own).
         usage: str (n,), the published part each image belongs to, or None.
         subjects: str (n,), the person shown, or None where the dataset does not tell.
         sequences: str (n,), the video an image was taken from, or None.
@@ -94,9 +94,13 @@ class FaceDataset:
         """16 hexadecimal digits that depend on the classes, the images and their labels, in any order.
 
         The layout on disk, the order of rows and the published parts have no influence, so the same
-        images have one fingerprint from a CSV and from folders.
+        images have one fingerprint from a CSV and from folders. Of pictures of one's own, whose parts and persons
+        nobody has published, these count too.
         """
         rows = np.char.add(self.digests, self.labels.astype("S3"))
+        for field in ("usage", "subjects", "sequences") if self.name == "folders" else ():
+            if (told := getattr(self, field)) is not None:
+                rows = np.char.add(rows, np.char.encode(np.char.add(f"\t{field} ", told), "utf-8", "surrogateescape"))
         content = hashlib.blake2b("\n".join(self.class_names).encode(), digest_size=8)
         content.update(b"\n".join(np.sort(rows).tolist()))
         return content.hexdigest()

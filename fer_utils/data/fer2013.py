@@ -4,52 +4,57 @@ from __future__ import annotations
 
 import os
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
-from fer_utils.data import cache, ckplus, folders, sources, tables
+from fer_utils.data import cache, ckplus, folders, naming, sources, tables
 from fer_utils.data.dataset import EXPRESSIONS, USAGES, FaceDataset
+from fer_utils.data.naming import GENERIC
 
-VERSION = "fer2013-1"
+VERSION = "fer2013-2"
 """Raised whenever the readers below return something else for the same files."""
 
-_USAGE = {name.lower(): name for name in USAGES}
-PARTS = _USAGE | {name: name for name in ("train", "test", "validation")} | {"val": "validation"}
-"""Folder names in lower case, to the usage of images whose own names do not tell."""
-
 _NAME = re.compile(r"(Training|PublicTest|PrivateTest)_", re.IGNORECASE)
+_USAGE = {name.lower(): name for name in USAGES}
+
+PUBLISHED = {
+    "Training": (3995, 436, 4097, 7215, 4830, 3171, 4965),
+    "PublicTest": (467, 56, 496, 895, 653, 415, 607),
+    "PrivateTest": (491, 55, 528, 879, 594, 416, 626),
+}
+"""Images of each class in the published parts."""
 
 
 @dataclass(frozen=True)
-class Layout:
-    """FER2013 as class folders: one `ClassFolders` for each part (train, test, ...)."""
+class TableParts:
+    """FER2013 as one table for each part, named after it (train.csv, val.csv, test.csv)."""
 
     path: Path
-    parts: tuple[folders.ClassFolders, ...]
+    parts: tuple[tables.Table, ...]
 
     def __str__(self) -> str:
-        return str(self.path)
+        return f"{self.path} ({', '.join(table.place.name for table in self.parts)})"
 
-    @property
-    def names_tell(self) -> bool:
-        """Whether the images' names say which published part they belong to."""
-        return all(_NAME.match(part.first) for part in self.parts)
+
+Source = tables.Table | TableParts | folders.Layout
 
 
 def read(root: Path) -> FaceDataset:
     """Read FER2013 from any layout under `root`.
 
     Recognised by content, in this order of preference when several lie under one root:
-    1. a CSV with emotion, pixels and Usage in any order (fer2013.csv, icml_face_data.csv);
+    1. a table with emotion, pixels and Usage in any order (fer2013.csv, icml_face_data.csv);
     2. class folders whose images are named after their usage (`PublicTest_123.jpg`);
-    3. class folders under train/, test/, validation/: `usage` then holds these names;
-    4. a CSV without Usage (train.csv): all Training. Its test.csv has no labels and is not used.
-    Several of one kind must hold the same images and labels. A CSV may be in a .zip, .gz or .xz.
+    3. class folders in folders of parts (train, test, validation under any usual name): `usage` then holds these names;
+    4. a table for each part, named after it;
+    5. a table without Usage (train.csv): all Training. Its test.csv has no labels and is not used.
+    Several of one kind must hold the same images and labels. Tables may be compressed; all may lie in an archive.
+    Where train, validation and test have the published counts in every class, they are named as published.
 
     Args:
-        root: a file, its folder, or a folder that holds it up to five levels down.
+        root: a file, an archive, or a folder that holds it.
 
     Returns:
         The dataset, with codes 0 angry to 6 neutral whatever the order of folders. Rows stand in
@@ -62,18 +67,21 @@ def read(root: Path) -> FaceDataset:
     return locate(root)[0]
 
 
-def locate(root: Path) -> tuple[FaceDataset, tables.Table | Layout]:
+def locate(root: Path) -> tuple[FaceDataset, Source]:
     """`read`, and the table or folders it read."""
     found = sources.find(root)
     csvs = csv_tables(found)
-    layouts = _layouts(found)
+    divided = _table_parts(csvs)
+    single = [table for table in csvs if not any(table in source.parts for source in divided)]
+    layouts = [layout for layout in folders.layouts(found.folders, found.root) if _may_be(layout, found.root)]
     ranked = [
-        [table for table in csvs if "usage" in table.columns],
-        [layout for layout in layouts if layout.names_tell],
-        [layout for layout in layouts if not layout.names_tell],
-        [table for table in csvs if "usage" not in table.columns],
+        [table for table in single if "usage" in table.columns],
+        [layout for layout in layouts if names_tell(layout)],
+        [layout for layout in layouts if not names_tell(layout)],
+        divided,
+        [table for table in single if "usage" not in table.columns],
     ]
-    chosen = sources.choose("fer2013", ranked, read_source)
+    chosen = sources.choose("fer2013", ranked, lambda source: _checked(source, found))
     if chosen is None:
         raise _nothing(found)
     return chosen
@@ -84,43 +92,91 @@ def csv_tables(found: sources.Found) -> list[tables.Table]:
     return [table for table in found.tables if table.kind == "faces" and not table.has_contempt()]
 
 
-def read_source(source: tables.Table | Layout) -> FaceDataset:
-    """Read one table or one set of class folders, through the cache."""
-    if isinstance(source, tables.Table):
-        key, k = cache.identity([source.path], VERSION), len(EXPRESSIONS)
-        arrays = cache.through("fer2013", str(source), key, lambda: tables.read_faces(source, k))
+def names_tell(layout: folders.Layout) -> bool:
+    """Whether the images' names say which published part they belong to."""
+    return all(_NAME.match(part.first) for part in layout.parts)
+
+
+def _checked(source: Source, found: sources.Found) -> FaceDataset:
+    if isinstance(source, folders.Layout):
+        others = {place.path / name for place in found.folders if ckplus.is_ckplus(place) for name in place.files}
+        others |= {folder.path for folder in found.images if ckplus.is_frame(folder.images[0])}
+        sources.check_nothing_left_out(found, source, others)
+    return read_source(source)
+
+
+def read_source(source: Source) -> FaceDataset:
+    """Read one table, a table for each part, or one set of class folders, through the cache."""
+    if isinstance(source, folders.Layout):
+        items = source.items(EXPRESSIONS)
+        key = folders.identity([path for path, _, _ in items], source.archive, VERSION)
+        arrays = cache.through("fer2013", str(source), key, lambda: _read_items(items, source.archive))
+        arrays = folders.warn_altered(arrays, source, "FER2013")
     else:
-        items = [(*item, part) for part in source.parts for item in part.items(EXPRESSIONS)]
-        key = cache.identity([path for path, _, _ in items], VERSION)
-        arrays = cache.through("fer2013", str(source), key, lambda: _read_items(items))
-    return FaceDataset(**arrays, class_names=EXPRESSIONS, name="fer2013")
+        parts = source.parts if isinstance(source, TableParts) else (source,)
+        key = cache.identity([table.path for table in parts], VERSION)
+        arrays = cache.through("fer2013", str(source), key, lambda: _read_tables(parts))
+    return _as_published(FaceDataset(**arrays, class_names=EXPRESSIONS, name="fer2013"))
 
 
-def _read_items(items: list[tuple[str, int, folders.ClassFolders]]) -> cache.Arrays:
-    arrays = {
-        "images": folders.read_images(path for path, _, _ in items),
-        "labels": np.array([code for _, code, _ in items], np.int64),
-    }
-    usage = [_usage(path, part.path.name) for path, _, part in items]
-    return arrays | {"usage": np.array(usage)} if all(usage) else arrays
+def _read_tables(parts: tuple[tables.Table, ...]) -> cache.Arrays:
+    written = [naming.part(table.place.stem) for table in parts]
+    meant = naming.usages([name for name in written if name])
+    names = [meant.get(name or "", USAGES[0]) for name in written]
+    if names == ["train"]:
+        names = [USAGES[0]]  # train.csv of the competition, whose test.csv has no labels
+    read = [tables.read_faces(table, len(EXPRESSIONS), name) for table, name in zip(parts, names, strict=True)]
+    return read[0] if len(read) == 1 else {field: np.concatenate([r[field] for r in read]) for field in read[0]}
 
 
-def _usage(path: str, part: str) -> str:
-    match = _NAME.match(os.path.basename(path))
-    return _USAGE[match[1].lower()] if match else PARTS.get(part.lower(), "")
+def _read_items(items: list[tuple[str, int, str]], archive: Path | None) -> cache.Arrays:
+    arrays = folders.read_images([path for path, _, _ in items], archive)
+    arrays["labels"] = np.array([code for _, code, _ in items], np.int64)
+    told = [_NAME.match(os.path.basename(path)) for path, _, _ in items]
+    if any(told):
+        if not all(told):
+            odd = items[told.index(None)][0]
+            raise ValueError(
+                f"{odd}: where names of images begin with their usage (Training_, PublicTest_, PrivateTest_), all do; "
+                f"{told.count(None):,} of {len(told):,} do not. Rename these or move them away."
+            )
+        arrays["usage"] = np.array([_USAGE[match[1].lower()] for match in told if match])
+    elif all(part for _, _, part in items):
+        arrays["usage"] = tables.named_usages(part for _, _, part in items)
+    return arrays
 
 
-def _layouts(found: sources.Found) -> list[Layout]:
-    """Class folders that are parts of one FER2013, by their common parent."""
-    by_parent: dict[Path, list[folders.ClassFolders]] = {}
-    for place in found.folders:
-        if ckplus.is_ckplus(place):
-            continue
-        if place.path.name.lower() in PARTS:
-            by_parent.setdefault(place.path.parent, []).append(place)
-        elif place.path == found.root or _NAME.match(place.first):
-            by_parent.setdefault(place.path, []).append(place)
-    return [Layout(path, tuple(parts)) for path, parts in by_parent.items()]
+def _as_published(dataset: FaceDataset) -> FaceDataset:
+    """With the published names of parts, where train, validation and test have the published counts in every class."""
+    names = dict(zip(GENERIC, USAGES, strict=True))
+    if dataset.usage is None or set(dataset.usage.tolist()) != set(names):
+        return dataset
+    for generic, published in names.items():
+        counts = np.bincount(dataset.labels[dataset.usage == generic], minlength=dataset.n_classes)
+        if tuple(counts.tolist()) != PUBLISHED[published]:
+            return dataset
+    return replace(dataset, usage=np.array([names[name] for name in dataset.usage.tolist()]))
+
+
+def _may_be(layout: folders.Layout, root: Path) -> bool:
+    """Whether class folders may be FER2013's: not CK+'s, and named outright, in parts or with telling names."""
+    if any(map(ckplus.is_ckplus, layout.parts)):
+        return False
+    whole_archive = layout.archive == root
+    return layout.path == root or whole_archive or any(layout.names) or bool(_NAME.match(layout.parts[0].first))
+
+
+def _table_parts(csvs: list[tables.Table]) -> list[TableParts]:
+    """Tables named after different parts, by the folder that they lie in."""
+    by_folder: dict[Path, list[tables.Table]] = {}
+    for table in csvs:
+        if naming.part(table.place.stem):
+            by_folder.setdefault(table.place.parent, []).append(table)
+    found = []
+    for folder, parts in by_folder.items():
+        if len({naming.part(table.place.stem) for table in parts}) == len(parts) > 1:
+            found.append(TableParts(folder, tuple(parts)))
+    return found
 
 
 def _nothing(found: sources.Found) -> ValueError:
@@ -137,4 +193,12 @@ def _nothing(found: sources.Found) -> ValueError:
                 f"{table}: a dataset needs labels; got pixels without an emotion column, as in the "
                 f"competition's test.csv. Fetch {sources.GUIDE['fer2013']}, which hold its labels."
             )
+    trees = [tree for tree in found.images if not ckplus.is_frame(tree.images[0])]
+    if trees and not found.folders:
+        where = ", ".join(f"{tree.path} ({len(tree.images):,})" for tree in trees[:4])
+        return sources.MissingDataError(
+            f"FER2013's images lie in folders named after their classes ({', '.join(EXPRESSIONS)}), directly in a "
+            f"part's folder or without parts; got {sum(len(tree.images) for tree in trees):,} in {where}. "
+            "Rename or rearrange those folders, or read pictures of your own by load('folders', ...)."
+        )
     return sources.missing("fer2013", found)

@@ -76,7 +76,7 @@ def join(root: Path) -> tuple[FaceDataset, np.ndarray]:
 def _read_votes(table: tables.Table) -> tuple[np.ndarray, np.ndarray]:
     """`usage` str (n,) and votes int64 (n, 10) in the order of `VOTES`."""
     if absent := [name for name in ("image name", *VOTES) if name not in table.columns]:
-        raise ValueError(f"{table}: FER+ has a column for each vote; lacks {', '.join(absent)}. Fetch it.")
+        raise ValueError(f"{table}: FER+ has a column for each vote; lacks {', '.join(absent)}. Fetch it again.")
     usage, votes = [], []
     for number, line in table.rows():
         fields = table.fields(number, line)
@@ -85,8 +85,8 @@ def _read_votes(table: tables.Table) -> tuple[np.ndarray, np.ndarray]:
             raise table.error(number, "A vote count is a whole number up to 999", tables.shown(b",".join(counts)))
         row = [int(count) for count in counts]
         votes.append(row if fields["image name"] else [0] * (len(row) - 1) + row[-1:])
-        usage.append(tables.usage_of(table, number, fields["usage"]))
-    return np.array(usage), np.array(votes, np.int64).reshape(-1, len(VOTES))
+        usage.append(tables.usage_of(table, number, fields))
+    return tables.named_usages(usage), np.array(votes, np.int64).reshape(-1, len(VOTES))
 
 
 def _check_join(votes: tables.Table, faces: tables.Table, voted: np.ndarray, usage: np.ndarray) -> None:

@@ -6,30 +6,27 @@ import hashlib
 import os
 import shutil
 import tempfile
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from fer_utils.data import ckplus, fer2013, ferplus, packed, sources, tables
+from fer_utils.data import ckplus, fer2013, ferplus, folders, packed, sources, tables
+from fer_utils.data.ckplus_original import Original, is_sequence
 from fer_utils.data.dataset import FaceDataset
 
-_TRAINING = (3995, 436, 4097, 7215, 4830, 3171, 4965)
-_PUBLIC = (467, 56, 496, 895, 653, 415, 607)
-_PRIVATE = (491, 55, 528, 879, 594, 416, 626)
+_ALL = tuple(map(sum, zip(*fer2013.PUBLISHED.values(), strict=True)))
+_TEST = tuple(map(sum, zip(fer2013.PUBLISHED["PublicTest"], fer2013.PUBLISHED["PrivateTest"], strict=True)))
 
 PUBLISHED: dict[str, dict[str, tuple[int, ...] | int]] = {
-    "fer2013": {
-        "Training": _TRAINING,
-        "PublicTest": _PUBLIC,
-        "PrivateTest": _PRIVATE,
-        "train": _TRAINING,
-        "test": tuple(a + b for a, b in zip(_PUBLIC, _PRIVATE, strict=True)),
-    },
+    "fer2013": {**fer2013.PUBLISHED, "train": fer2013.PUBLISHED["Training"], "test": _TEST},
     "fer2013, images/train and images/validation": {"train": 28_821, "validation": 7_066},
+    "fer2013, divided in a way of its own": {"all": _ALL},
     "ferplus": {"Training": 25_060, "PublicTest": 3_199, "PrivateTest": 3_153},
     "ckplus": {"all": (135, 54, 177, 75, 207, 84, 249)},
+    "ckplus, original layout": {"all": (45, 18, 59, 25, 69, 28, 83)},
     "ckplus, ckextended.csv": {"all": 920},
 }
 """Images per part, by class where published so."""
@@ -63,16 +60,22 @@ def report(root: Path) -> tuple[str, int]:
         "ckplus": ckplus.locate,
     }
     text, code = [f"Data under {root.absolute()}", ""], 0
+    read: list[Any] = []
     for name, locate in checks.items():
         try:
-            lines, wrong = _found(name, *locate(root))
+            with warnings.catch_warnings(record=True) as altered:
+                warnings.simplefilter("always")
+                dataset, source = locate(root)
+            lines, wrong = _found(name, dataset, source)
+            lines += [f"  NOTE: {warning.message}" for warning in altered]
+            read.append(source)
         except sources.MissingDataError as reason:
             lines, wrong = _missing(name, root, str(reason)), False
         except ValueError as reason:
             lines, wrong = [f"{name}: CANNOT BE READ", f"  {reason}"], True
         text += [*lines, ""]
         code |= wrong
-    return "\n".join([*text, TERMS]), int(code)
+    return "\n".join([*text, *_rest(root, read), TERMS]), int(code)
 
 
 def fetch(name: str, root: Path) -> Path:
@@ -130,7 +133,7 @@ def _page(kind: str, handle: str) -> str:
 def _missing(name: str, root: Path, reason: str) -> list[str]:
     guide = f"{root} does not exist. Make it, and fetch {sources.GUIDE[name]}."
     lines = [f"{name}: not there", f"  {reason if root.exists() else guide}"]
-    lines.append("  A CSV may stay in its .zip, .gz or .xz.")
+    lines.append("  It may stay in its archive: .zip, .tar, .tar.gz, .tgz; a CSV also in .gz or .xz.")
     if name in KAGGLE:
         lines.append(f"  With kagglehub (`pip install -e .[data]`): python -m fer_utils data --fetch {name}")
     return lines
@@ -138,27 +141,53 @@ def _missing(name: str, root: Path, reason: str) -> list[str]:
 
 def _found(name: str, dataset: FaceDataset, source: Any) -> tuple[list[str], bool]:
     layout = _layout(name, dataset, source)
-    parts = {"all": dataset} if name == "ckplus" or dataset.usage is None else _parts(dataset)
+    published = PUBLISHED[layout]
+    parts = {"all": dataset} if dataset.usage is None or name == "ckplus" else _parts(dataset)
     lines = [f"{layout}: {source}", f"  {len(dataset):,} images, fingerprint {dataset.fingerprint}"]
     lines += _md5(source)
     lines += [f"  {'':12}" + "".join(f"{c:>10}" for c in dataset.class_names) + f"{'all':>10}"]
-    differences = []
-    for part, images in parts.items():
-        counts = images.class_counts()
-        lines.append(f"  {part:12}" + "".join(f"{c:10,}" for c in [*counts, counts.sum()]))
-        differences += _differences(part, counts, PUBLISHED[layout].get(part), dataset.class_names)
-    absent = _absent(name, set(parts))
-    verdict = differences or ["  Counts as published."]
-    return [*lines, *verdict, *absent], bool(differences)
+    counts = {part: images.class_counts() for part, images in parts.items()}
+    lines += [f"  {part:12}" + "".join(f"{c:10,}" for c in [*n, n.sum()]) for part, n in counts.items()]
+    compared = {"all": dataset.class_counts()} if "all" in published else counts
+    differences = [
+        line for part, n in compared.items() for line in _differences(part, n, published.get(part), dataset.class_names)
+    ]
+    return [*lines, *(differences or ["  Counts as published."]), *_absent(name, set(parts))], bool(differences)
 
 
 def _layout(name: str, dataset: FaceDataset, source: Any) -> str:
     """The key of `PUBLISHED` that this copy is to be compared with."""
-    if name == "fer2013" and dataset.usage is not None and "validation" in dataset.usage:
-        return "fer2013, images/train and images/validation"
+    if name == "fer2013" and dataset.usage is not None:
+        parts = set(dataset.usage.tolist())
+        if parts == {"train", "validation"}:
+            return "fer2013, images/train and images/validation"
+        if "validation" in parts:
+            return "fer2013, divided in a way of its own"
     if name == "ckplus" and isinstance(source, tables.Table):
         return "ckplus, ckextended.csv"
+    if name == "ckplus" and isinstance(source, Original):
+        return "ckplus, original layout"
     return name
+
+
+def _rest(root: Path, read: list[Any]) -> list[str]:
+    """What lies there besides, and how much was passed over."""
+    try:
+        found = sources.find(root)
+    except ValueError:
+        return []
+    taken = {folder for source in read if isinstance(source, folders.Layout) for folder in source.read}
+    frames = any(isinstance(source, Original) for source in read)
+    rest = [tree for tree in found.images if tree.path not in taken and not (frames and is_sequence(tree.path))]
+    lines = [f"  {tree.path}: {len(tree.images):,} images" for tree in rest[:6]]
+    lines += [f"  {path}: a kind of picture that is not read" for path, _ in found.unread[:6]]
+    lines += [f"  {path}: {sources.described(path)}" for path in found.others[:6]]
+    if lines:
+        hidden = len(rest) + len(found.unread) + len(found.others) - len(lines)
+        lines = ["Not read, as it belongs to none of these (your own pictures: load('folders', root=FOLDER)):", *lines]
+        lines += [f"  and {hidden:,} more"] * bool(hidden)
+    passed = "hidden and system files, READMEs, licences, CK+'s landmarks"
+    return [*lines, f"Passed over: {found.n_passed:,} ({passed}).", ""]
 
 
 def _parts(dataset: FaceDataset) -> dict[str, FaceDataset]:

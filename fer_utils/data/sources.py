@@ -1,26 +1,20 @@
-"""What lies under a path: tables and class folders, found by content."""
+"""What lies under a path: tables, class folders and all other images, found by content."""
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable, Sequence
+import contextlib
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
 
 import numpy as np
 
-from fer_utils.data import folders, tables
+from fer_utils.data import folders, naming, packed, tables, trees, unknown
 from fer_utils.data.dataset import FaceDataset
 from fer_utils.files.reading import told
 
-DEPTH = 5
-"""How many folders deep a class folder may lie: root/fer2013/images/train/angry is 4."""
-
 COMPETITION = "challenges-in-representation-learning-facial-expression-recognition-challenge"
-
-MOST_FOLDERS = 100_000
-"""How many folders are looked into."""
 
 GUIDE = {
     "fer2013": f"fer2013.csv or icml_face_data.csv of the Kaggle competition {COMPETITION} "
@@ -31,6 +25,8 @@ GUIDE = {
 }
 """For each dataset, what to fetch."""
 
+_PACKED = (".csv", ".tsv", ".gz", ".xz", ".bz2", ".zip", ".tar", ".tgz", ".7z", ".rar", ".xlsx", ".h5", ".npz", ".pkl")
+
 S = TypeVar("S")
 
 
@@ -40,21 +36,37 @@ class MissingDataError(FileNotFoundError, ValueError):
 
 @dataclass
 class Found:
-    """The tables and class folders under the absolute path `root`, other files that look like data, folders seen."""
+    """What lies under the absolute path `root`.
+
+    Attributes:
+        root: a file or folder.
+        tables: of faces or votes.
+        folders: folders with class folders in them.
+        images: every folder that holds images directly.
+        unread: pictures of kinds that are not read.
+        labels: label files of CK+.
+        empty: folders without a folder or picture in them.
+        others: other files that look like data.
+        n_passed: how many files and folders were passed over (`naming.passed_over`).
+    """
 
     root: Path
     tables: list[tables.Table] = field(default_factory=list)
     folders: list[folders.ClassFolders] = field(default_factory=list)
+    images: list[trees.Tree] = field(default_factory=list)
+    unread: list[folders.Place] = field(default_factory=list)
+    labels: list[folders.Place] = field(default_factory=list)
+    empty: list[Path] = field(default_factory=list)
     others: list[Path] = field(default_factory=list)
-    n_folders: int = 0
+    n_passed: int = 0
 
 
 def find(root: Path) -> Found:
-    """Look through a file, or a folder and up to five levels of subfolders; hidden ones are passed over.
+    """Look through a file, an archive, or a folder and its subfolders; see `naming` for what is passed over.
 
     Raises:
         MissingDataError: nothing at `root`.
-        ValueError: `root` is a file but no table of faces, or something cannot be read.
+        ValueError: `root` is a file that holds no dataset, or something cannot be read.
     """
     if not _exists(root):
         raise MissingDataError(
@@ -63,13 +75,14 @@ def find(root: Path) -> Found:
         )
     found = Found(root.absolute())
     if root.is_dir():
-        _walk(found.root, (), found)
+        _add_tree(trees.of_folder(found.root), found)
         return found
-    found.tables += tables.sniff(found.root)
-    if not found.tables:
+    _add_file(found.root, found)
+    if not (found.tables or found.images or found.labels):
         raise ValueError(
-            f"{root}: a dataset's file is a CSV with a header such as emotion,pixels,Usage (also in a "
-            f".zip, .gz or .xz); got {tables.describe(root)}. Name such a file, or a folder of class folders."
+            f"{root}: a dataset's file is a CSV with a header such as emotion,pixels,Usage (also packed), or an "
+            f"archive with a dataset inside; got {unknown.describe(root)}. Name such a file, or a folder of class "
+            "folders."
         )
     return found
 
@@ -81,56 +94,43 @@ def _exists(root: Path) -> bool:
         raise ValueError(f"A dataset is read from a file or folder; got {told(reason)}. Name another.") from None
 
 
-def _walk(folder: Path, above: tuple[tuple[int, int], ...], found: Found) -> tuple[str, ...]:
-    """Collect what is under `folder`; return the names of the images that lie in it directly.
-
-    Args:
-        folder: where to look.
-        above: device and number of the folders on the way there; a link back to one of them is passed over.
-        found: what is added to.
-    """
-    found.n_folders += 1
-    if found.n_folders > MOST_FOLDERS:
-        came = f"got more under {found.root}. Name one of them."
-        raise ValueError(f"Data lies in at most {MOST_FOLDERS:,} folders; {came}")
-    here, entries = _listing(folder)
-    if here in above:
-        return ()
-    images, classes = [], {}
-    for entry in entries:
-        if entry.is_dir():
-            inside = _walk(Path(entry.path), (*above, here), found) if len(above) < DEPTH else ()
-            if inside or folders.is_class(entry.name):
-                classes[entry.name] = inside
-        elif entry.name.lower().endswith(tables.SUFFIXES):
-            images.append(entry.name)
-        elif entry.is_file():
-            _add_file(Path(entry.path), found)
-    if any(map(folders.is_class, classes)):
-        found.folders.append(folders.ClassFolders(folder, classes))
-    return tuple(images)
+def _add_tree(tree: trees.Tree, found: Found) -> None:
+    for folder in tree.walk():
+        found.n_passed += folder.passed
+        found.unread += [(folder.path / name, folder.archive) for name in folder.unread]
+        found.labels += [(folder.path / name, folder.archive) for name in folder.labels]
+        if folder.images:
+            found.images.append(folder)
+        if not (folder.images or folder.folders or folder.unread or folder.labels):
+            found.empty.append(folder.path)
+        classes = {name: tuple(sub.images) for name, sub in folder.folders.items() if _may_be_class(name, sub)}
+        if any(map(naming.expression, classes)):
+            found.folders.append(folders.ClassFolders(folder.path, classes, folder.archive))
+        for name in folder.files if folder.archive is None else ():
+            _add_found_file(folder.path / name, found)
 
 
-def _listing(folder: Path) -> tuple[tuple[int, int], list[os.DirEntry[str]]]:
-    """A folder's device and number, and what it holds, by name; hidden entries are passed over."""
-    try:
-        status = folder.stat()
-        with os.scandir(folder) as listing:
-            entries = sorted((e for e in listing if not e.name.startswith((".", "__"))), key=lambda e: e.name)
-    except OSError as reason:
-        remedy = "Change its permissions, or name another folder."
-        raise ValueError(f"{folder} must be readable; got {reason.strerror}. {remedy}") from reason
-    return (status.st_dev, status.st_ino), entries
+def _may_be_class(name: str, folder: trees.Tree) -> bool:
+    """A folder of images, or one named after an expression that holds nothing."""
+    return bool(folder.images) or (naming.expression(name) is not None and not folder.folders)
 
 
 def _add_file(path: Path, found: Found) -> None:
+    """Add what a file holds."""
+    if packed.is_archive(path):
+        tree, heads = trees.of_archive(path)
+        found.tables += [t for name, head in heads.items() if (t := tables.table(path, name, head))]
+        _add_tree(tree, found)
+    else:
+        found.tables += tables.sniff(path)
+
+
+def _add_found_file(path: Path, found: Found) -> None:
     """Unlike a file named outright, one found in a folder may be anything, even unreadable."""
-    try:
-        inside = tables.sniff(path)
-    except ValueError:
-        inside = []
-    found.tables += inside
-    if not inside and path.suffix.lower() in (".csv", ".gz", ".xz", ".zip"):
+    before = len(found.tables) + len(found.images) + len(found.labels)
+    with contextlib.suppress(ValueError):
+        _add_file(path, found)
+    if len(found.tables) + len(found.images) + len(found.labels) == before and path.suffix.lower() in _PACKED:
         found.others.append(path)
 
 
@@ -173,6 +173,48 @@ def _content(dataset: FaceDataset) -> np.ndarray:
     return np.sort(np.char.add(rows, usage))
 
 
+def check_nothing_left_out(found: Found, layout: folders.Layout, others: Collection[Path] = ()) -> None:
+    """Refuse a layout beside whose images there are others that nothing says the meaning of.
+
+    Args:
+        found: what lies there.
+        layout: what is to be read.
+        others: folders of images that are known to belong to another dataset.
+
+    Raises:
+        ValueError: such images, pictures of a kind that is not read, or an empty part; the message names them.
+    """
+
+    def inside(path: Path) -> bool:
+        return path.is_relative_to(layout.path)
+
+    read = layout.read.union(others)
+    trees_here = (tree for tree in found.images if tree.archive == layout.archive and inside(tree.path))
+    if rest := [tree for tree in trees_here if tree.path not in read]:
+        where = ", ".join(f"{tree.path} ({len(tree.images):,})" for tree in rest[:4])
+        raise ValueError(
+            f"Every image under {layout.path} lies in a class folder, directly there or in folders named train, "
+            f"validation, test or alike; got {sum(len(tree.images) for tree in rest):,} elsewhere: {where}. "
+            "Rename those folders after classes or parts, or move them away."
+        )
+    check_kinds(path for path, archive in found.unread if archive == layout.archive and inside(path))
+    if empty := [path for path in found.empty if inside(path) and naming.part(path.name)]:
+        raise ValueError(f"{empty[0]}: a part holds class folders; got none. Put its images there, or remove it.")
+
+
+def check_kinds(unread: Iterable[Path]) -> None:
+    """Refuse pictures of kinds that are not read.
+
+    Raises:
+        ValueError: there is one; the message names some and says how many there are.
+    """
+    if named := list(map(str, unread)):
+        raise ValueError(
+            f"A dataset's images are {', '.join(ending[1:] for ending in naming.IMAGES)} files; got {len(named):,} of "
+            f"another kind: {', '.join(named[:4])}. Convert them to PNG or JPEG, or move them away."
+        )
+
+
 def missing(dataset: str, found: Found) -> MissingDataError:
     """The error for a dataset that was not found, saying what is there and what to fetch."""
     kinds = {
@@ -182,15 +224,18 @@ def missing(dataset: str, found: Found) -> MissingDataError:
     }
     seen = [f"{table} ({kinds[table.kind]})" for table in found.tables]
     seen += [f"{place} (class folders)" for place in found.folders]
-    seen += [f"{path} ({_describe(path)})" for path in found.others[:4]]
+    if not found.folders:
+        seen += [f"{folder.path} ({len(folder.images):,} images in no class folder)" for folder in found.images[:4]]
+    seen += [f"{path} ({described(path)})" for path in found.others[:4]]
     return MissingDataError(
         f"{dataset} must lie under {found.root}; found {'; '.join(seen[:8]) or 'no table or class folders'}. "
         f"Fetch {GUIDE[dataset]}, and put it into data/ or name its place (root, or $FER_DATA)."
     )
 
 
-def _describe(path: Path) -> str:
+def described(path: Path) -> str:
+    """What a file that is no dataset seems to be (`unknown.describe`), damaged ones included."""
     try:
-        return tables.describe(path)
+        return unknown.describe(path)
     except ValueError:
         return "cannot be read: damaged or incomplete"

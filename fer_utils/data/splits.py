@@ -15,8 +15,9 @@ import numpy as np
 from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold, train_test_split
 
 from fer_utils.data.dataset import USAGES, FaceDataset
+from fer_utils.data.naming import GENERIC
 
-KINDS = ("usage", "merged", "random", "kfold")
+KINDS = ("usage", "merged", "random", "kfold", "parts")
 GROUPS = (None, "subjects", "sequences")
 COPIES = ("natural", "all", "none")
 
@@ -27,8 +28,9 @@ class SplitSpec:
 
     Attributes:
         kind: `"usage"` (FER2013's Training / PublicTest / PrivateTest), `"merged"` (Training against both test
-            parts, 7,178 images, as folders without Usage suggest), `"random"` (stratified hold-out) or
-            `"kfold"` (stratified k-fold, `fold` of `n_folds` is the test set).
+            parts, 7,178 images, as folders without Usage suggest), `"random"` (stratified hold-out),
+            `"kfold"` (stratified k-fold, `fold` of `n_folds` is the test set) or `"parts"` (the dataset's own train,
+            validation and test, of which one that is not there is held out of train).
         test_size: share or number of images held out by `"random"`.
         validation_size: share of what is left that becomes validation; 0 for none.
             With `groups` it is rounded to a whole number of inner folds.
@@ -132,6 +134,8 @@ def make(dataset: FaceDataset, spec: SplitSpec) -> Split:
         train, validation, test = _by_usage(ranked)
         if spec.kind == "merged":
             train, validation, test = train, validation[:0], np.concatenate([validation, test])
+    elif spec.kind == "parts":
+        train, validation, test = _by_parts(ranked, spec)
     else:
         groups = _groups(ranked, spec.groups)
         rest, test = _hold_out(ranked.labels, groups, spec)
@@ -153,6 +157,25 @@ def _by_usage(dataset: _Facts) -> tuple[np.ndarray, ...]:
     return tuple(np.flatnonzero(dataset.usage == usage) for usage in USAGES)
 
 
+def _by_parts(dataset: _Facts, spec: SplitSpec) -> tuple[np.ndarray, ...]:
+    """The dataset's own parts, under published names or others; those that are not there come out of train."""
+    if dataset.usage is None or not np.isin(dataset.usage, [GENERIC[0], USAGES[0]]).any():
+        raise ValueError(
+            f"A split by parts needs images marked train; {dataset.name!r} as read here has none. "
+            "Put class folders into train/ (and validation/, test/), or use a random split."
+        )
+    train, validation, test = (
+        np.flatnonzero(np.isin(dataset.usage, names)) for names in zip(GENERIC, USAGES, strict=True)
+    )
+    groups = _groups(dataset, spec.groups)
+    if not len(test):
+        rest, held = _hold_out(dataset.labels[train], None if groups is None else groups[train], spec)
+        train, test = train[rest], train[held]
+    if not len(validation):
+        train, validation = _inner(dataset.labels, groups, train, spec)
+    return train, validation, test
+
+
 def _groups(dataset: _Facts, field: str | None) -> np.ndarray | None:
     if field is None:
         return None
@@ -160,7 +183,8 @@ def _groups(dataset: _Facts, field: str | None) -> np.ndarray | None:
     if groups is None:
         raise ValueError(
             f"A split grouped by {field} needs to know each image's; {dataset.name!r} as read here does not tell. "
-            "Use CK+48 folders with their original file names, or groups=None (and say so)."
+            "Use CK+48 folders with their original file names, tell the persons of your own pictures by a pattern "
+            "(subjects=), or use groups=None (and say so)."
         )
     return groups
 

@@ -6,15 +6,17 @@ rows, and any row that deviates is parsed again on its own, so that the message 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import re
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import islice
+from math import isqrt
 from pathlib import Path
 
 import numpy as np
 
-from fer_utils.data import packed
-from fer_utils.data.dataset import SIZE, USAGES
+from fer_utils.data import naming, packed
+from fer_utils.data.dataset import EXPRESSIONS, SIZE, USAGES
 
 PIXELS = SIZE * SIZE
 LONGEST_LINE = 1 << 16
@@ -23,12 +25,18 @@ LARGEST = 1 << 33
 """Bytes of a table when it is unpacked; FER2013's has 301 million."""
 MOST_LINES = 1_000_000
 """Lines of a table, blank ones included; FER2013's has 35,888."""
-SUFFIXES = (".png", ".jpg", ".jpeg")
-"""Endings, in lower case, of the images that a dataset may consist of."""
 BATCH = 64
 """Rows parsed at once: about half a megabyte, which stays in a core's cache."""
 CONTEMPT = 7
 """Label of contempt in ckextended.csv; FER2013 ends at 6."""
+
+REFETCH = "Fetch the file again (`make data` says from where), or mend that row."
+
+_SYNONYMS = {
+    "emotion": ("label", "labels", "emotions", "expression", "class", "target"), "pixels": ("pixel",),
+    "usage": ("split", "subset", "partition"),
+}  # fmt: skip
+_ZERO_FRACTION = re.compile(rb"(?<=\d)\.0*(?=\s|$)")
 
 
 @dataclass(frozen=True)
@@ -36,17 +44,24 @@ class Table:
     """One CSV file: where it is, and its columns (lower case, no spaces).
 
     Attributes:
-        path: the file on the disk, possibly a `.zip`, `.gz` or `.xz`.
-        member: the name inside a zip, else None.
-        columns: the header.
+        path: the file on the disk, possibly an archive or compressed.
+        member: the name inside an archive, else None.
+        columns: the header; other usual names for emotion, pixels and usage stand as these.
+        separator: between the fields of a row.
     """
 
     path: Path
     member: str | None
     columns: tuple[str, ...]
+    separator: bytes = b","
 
     def __str__(self) -> str:
         return str(self.path) if self.member is None else f"{self.path} ({self.member} inside)"
+
+    @property
+    def place(self) -> Path:
+        """The file, or its name behind its archive's path."""
+        return self.path if self.member is None else self.path / self.member
 
     @property
     def kind(self) -> str:
@@ -87,17 +102,20 @@ class Table:
         Raises:
             ValueError: not as many fields as the header has.
         """
-        values = line.split(b",")
+        values = line.split(self.separator)
         if len(values) != len(self.columns):
-            raise self.error(number, f"A row has the header's {len(self.columns)} fields", f"{len(values)}")
+            quoted = b'"' in line and self.separator == b"," and len(values) > len(self.columns)
+            came = f"{len(values)}{', with commas between quotes' * quoted}"
+            remedy = f"Write pixels with spaces between them. {REFETCH}" if quoted else ""
+            raise self.error(number, f"A row has the header's {len(self.columns)} fields", came, remedy)
         return {name: value.strip(b' "\r\n') for name, value in zip(self.columns, values, strict=True)}
 
     def contempt_row(self) -> int | None:
-        """The first of the first 1,000 rows labelled 7: such a table is ckextended.csv, not FER2013."""
-        column, mark = self.columns.index("emotion"), str(CONTEMPT).encode()
+        """The first of the first 1,000 rows of contempt: such a table is ckextended.csv, not FER2013."""
+        column = self.columns.index("emotion")
         for number, line in islice(self.rows(), 1000):
-            fields = line.split(b",")
-            if len(fields) > column and fields[column].strip(b' "\r\n') == mark:
+            fields = line.split(self.separator, column + 1)
+            if len(fields) > column and label_code(fields[column].strip(b' "\r\n')) == CONTEMPT:
                 return number
         return None
 
@@ -107,80 +125,72 @@ class Table:
 
     def error(self, number: int, rule: str, came: str, remedy: str = "") -> ValueError:
         """The error for data row `number`, naming file, row, rule, what came, and remedy."""
-        remedy = remedy or "Fetch the file again; `make data` says from where."
+        remedy = remedy or REFETCH
         where = f"{self}, data row {number} (the first row below the header is 1)"
         return ValueError(f"{where}: {rule}; got {came}. {remedy}")
 
 
 def sniff(path: Path) -> list[Table]:
-    """The tables in a file: none, one, or for a zip one for each CSV inside.
+    """The table in a file that is no archive: one or none.
 
     Raises:
-        ValueError: the file is a damaged archive.
+        ValueError: the file is damaged.
     """
     with packed.opened(path) as file:
-        head = file.readline(4096)
-    zipped = head[:4] == b"PK\x03\x04"
-    heads: dict[str | None, bytes] = {**packed.first_lines(path, SUFFIXES, 4096)} if zipped else {None: head}
-    tables = [Table(path, member, _columns(head)) for member, head in heads.items()]
-    return [table for table in tables if table.kind != "other"]
+        found = table(path, None, file.readline(4096))
+    return [found] if found else []
 
 
-def _columns(header: bytes) -> tuple[str, ...]:
+def table(path: Path, member: str | None, header: bytes) -> Table | None:
+    """The table that begins with a header, or None if that is no header of such a table."""
     text = header.decode("utf-8-sig", errors="replace")
-    return tuple(name.strip(' "\r\n\t').lower() for name in text.split(","))
+    separator = max(",;\t", key=text.count)
+    columns = [name.strip(' "\r\n\t').lower() for name in text.split(separator)]
+    for name, others in _SYNONYMS.items():
+        if name not in columns and (same := [other for other in others if other in columns]):
+            columns[columns.index(same[0])] = name
+    found = Table(path, member, tuple(columns), separator.encode())
+    return None if found.kind == "other" else found
 
 
-def describe(path: Path) -> str:
-    """What a file that is no table of faces seems to be, in words for an error message."""
-    with packed.opened(path) as file:
-        head = file.read(512)
-    known = {
-        b"\x89PNG": "a PNG image",
-        b"\xff\xd8\xff": "a JPEG image",
-        b"PK\x03\x04": "a zip file without such a table (unpack it if it holds images)",
-        b"version https://git-lfs": "a Git LFS pointer, not the file itself",
-    }
-    for magic, words in known.items():
-        if head.startswith(magic):
-            return words
-    if not head.strip():
-        return "an empty file"
-    if head[257:262] == b"ustar":
-        return "a tar archive: unpack it first"
-    if head.lstrip()[:1] == b"<":
-        return "a web page (HTML or XML), often what a download without login leaves"
-    return f"a file that begins with {head.splitlines()[0][:60]!r}"
-
-
-def read_faces(table: Table, n_classes: int) -> dict[str, np.ndarray]:
+def read_faces(table: Table, n_classes: int, part: str = USAGES[0]) -> dict[str, np.ndarray]:
     """Read every row of a table of faces.
 
     Args:
         table: a table of kind `"faces"`.
-        n_classes: labels must lie in 0..n_classes - 1.
+        n_classes: labels must lie in 0..n_classes - 1, or be names of expressions.
+        part: the usage of rows where the table has no Usage column (as train.csv).
 
     Returns:
         `images` uint8 (n, 48, 48), `labels` int64 (n,), and `usage` str (n,), in the order of the file.
-        A table without a Usage column (train.csv) is all `"Training"`.
 
     Raises:
         ValueError: a bad row; the message names file, row, rule and remedy.
     """
     pixels_so_far, labels, usage = bytearray(), [], []  # grows in place: one copy of the images, ever
     rows = table.rows()
+    words = None
     while batch := list(islice(rows, BATCH)):
         fields = [(number, table.fields(number, line)) for number, line in batch]
-        labels += [_label(table, number, row["emotion"], n_classes) for number, row in fields]
-        usage += [usage_of(table, number, row.get("usage", b"Training")) for number, row in fields]
-        pixels = parse_pixels([row["pixels"] for _, row in fields])
-        if pixels is None:
-            pixels = np.stack([_pixels(table, number, row["pixels"]) for number, row in fields])
-        pixels_so_far += pixels.data
+        words = fields[0][1]["emotion"][:1].isalpha() if words is None else words
+        labels += [_label(table, number, row["emotion"], n_classes, words) for number, row in fields]
+        usage += [usage_of(table, number, row) if "usage" in row else part for number, row in fields]
+        pixels_so_far += _parsed(table, fields).data
     if not labels:
         raise ValueError(f"{table} must have rows below its header; got none. Fetch it again.")
     faces = np.frombuffer(pixels_so_far, np.uint8).reshape(-1, SIZE, SIZE)
-    return {"images": faces, "labels": np.array(labels, np.int64), "usage": np.array(usage)}
+    parts = named_usages(usage) if "usage" in table.columns else np.array(usage)
+    return {"images": faces, "labels": np.array(labels, np.int64), "usage": parts}
+
+
+def _parsed(table: Table, rows: list[tuple[int, dict[str, bytes]]]) -> np.ndarray:
+    """uint8 (r, 2304): the pixels of rows, whole numbers with or without a zero fraction."""
+    texts = [row["pixels"] for _, row in rows]
+    texts = [_ZERO_FRACTION.sub(b"", text) if b"." in text else text for text in texts]
+    pixels = parse_pixels(texts)
+    if pixels is None:
+        return np.stack([_pixels(table, number, text) for (number, _), text in zip(rows, texts, strict=True)])
+    return pixels
 
 
 def parse_pixels(fields: list[bytes]) -> np.ndarray | None:
@@ -215,31 +225,56 @@ def parse_pixels(fields: list[bytes]) -> np.ndarray | None:
     return value[ends].reshape(len(fields), PIXELS)
 
 
-def _label(table: Table, number: int, field: bytes, n_classes: int) -> int:
-    if len(field) == 1 and field.isdigit() and int(field) < n_classes:
+def label_code(field: bytes) -> int | None:
+    """FER2013's code (7 for contempt) that a label means, a whole number or the name of an expression."""
+    if len(field) == 1 and field.isdigit():
         return int(field)
+    text = _ZERO_FRACTION.sub(b"", field[:40]).decode("ascii", errors="replace")
+    if len(text) == 1 and text.isdigit():
+        return int(text)
+    name = None if text[:1].isdigit() else naming.expression(text)
+    return (*EXPRESSIONS, "contempt").index(name) if name else None
+
+
+def _label(table: Table, number: int, field: bytes, n_classes: int, words: bool) -> int:
+    code = label_code(field)
+    if code is not None and code < n_classes and words == field[:1].isalpha():
+        return code
     remedy = "7 is contempt in ckextended.csv: read that with load('ckplus', ...)." if field == b"7" else ""
     rule = f"The emotion is a whole number from 0 to {n_classes - 1}"
+    rule = "The emotion is the name of one in every row, as in the first" if words else rule
     raise table.error(number, rule, shown(field), remedy)
 
 
-def usage_of(table: Table, number: int, field: bytes) -> str:
-    """The published part that a row's field names; ValueError if it names none."""
-    name = field.decode("ascii", errors="replace")
-    if name not in USAGES:
-        raise table.error(number, f"Usage is one of {', '.join(USAGES)}", shown(field))
+def usage_of(table: Table, number: int, row: Mapping[str, bytes]) -> str:
+    """The name of a part in a row's usage, as it is written; ValueError if it names none."""
+    name = row["usage"][:40].decode("ascii", errors="replace")
+    if len(row["usage"]) > 40 or naming.part(name) is None:
+        rule = f"Usage is one of {', '.join(naming.GENERIC)} or {', '.join(USAGES)}"
+        raise table.error(number, rule, shown(row["usage"]))
     return name
+
+
+def named_usages(written: Iterable[str]) -> np.ndarray:
+    """Array str (n,): the usages that names of parts mean beside one another; see `naming.usages`."""
+    names, rows = np.unique(np.array(list(written)), return_inverse=True)
+    meant = naming.usages(names.tolist())
+    return np.array([meant[name] for name in names.tolist()])[rows]
 
 
 def _pixels(table: Table, number: int, field: bytes) -> np.ndarray:
     """One row, number by number: slow, and exact about what is wrong."""
     tokens = field.split()
     if len(tokens) != PIXELS:
-        raise table.error(number, f"A face has {PIXELS:,} pixels (48 x 48)", f"{len(tokens):,}")
+        side = isqrt(len(tokens))
+        size = f" ({side} x {side})" if side > 1 and side * side == len(tokens) else ""
+        remedy = f"Resize its faces to 48 x 48 pixels. {REFETCH}" if size else ""
+        raise table.error(number, f"A face has {PIXELS:,} pixels (48 x 48)", f"{len(tokens):,}{size}", remedy)
     for position, token in enumerate(tokens, 1):
         if not token.isdigit() or len(token) > 3 or int(token) > 255:
             came = f"{shown(token)} at pixel {position}"
-            raise table.error(number, "A pixel is a whole number from 0 to 255", came)
+            remedy = f"Write grey values as whole numbers, 0 black to 255 white. {REFETCH}" if b"." in token else ""
+            raise table.error(number, "A pixel is a whole number from 0 to 255", came, remedy)
     return np.array(tokens, dtype="S3").astype(np.uint8)
 
 

@@ -22,5 +22,5 @@ def reports_root() -> Path:
 
 
 def store_for(dataset: str) -> Path:
-    """Where a dataset's run records lie: committed for real data, git-ignored for synthetic faces."""
-    return reports_root() / ("quick/runs" if dataset == "synthetic" else "runs")
+    """Where a dataset's run records lie: committed for real data, git-ignored for drawn faces and the user's own."""
+    return reports_root() / {"synthetic": "quick/runs", "folders": "own/runs"}.get(dataset, "runs")

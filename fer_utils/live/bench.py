@@ -11,6 +11,7 @@ import os
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import cv2
 import keras
@@ -29,6 +30,7 @@ from fer_utils.live.faces import Frame
 from fer_utils.live.images import read_image
 from fer_utils.live.recognizer import EmotionRecognizer
 from fer_utils.live.session import Session
+from fer_utils.records import Measurement, Record
 from fer_utils.report import pages
 from fer_utils.training import backend, weights
 
@@ -79,6 +81,51 @@ def _against_keras(
         "Keras predict_on_batch, ms": f"{step[0]:.1f}", "Keras predict, ms": f"{slow[0]:.1f}",
         "its p95": f"{slow[1]:.1f}", "largest difference": f"{difference:.0e}",
     }  # fmt: skip
+
+
+def latency(record: Record, root: Path | None = None) -> Measurement:
+    """How long a trained network takes for one face, from the array to its scores: a measurement record.
+
+    Args:
+        record: a finished run whose weights are on this machine.
+        root: not used; the face is noise.
+
+    Returns:
+        `values`: the machine with its load average, the threads, and by engine (`"ONNX Runtime"`, `"Keras"`) median and
+        95th percentile in milliseconds and the number of calls.
+    """
+    def compute() -> tuple[dict[str, Any], dict[str, np.ndarray]]:
+        face = np.random.default_rng(0).random((1, 48, 48, 1), dtype=np.float32)
+        model, threads = export.network(record), min(CORES, _cores())
+        fast = OnnxEngine(export.to_bytes(model, export.describe(record)), threads)
+        load = os.getloadavg()[0] if hasattr(os, "getloadavg") else None
+        calls = {"ONNX Runtime": lambda: fast(face), "Keras": lambda: model.predict_on_batch(face)}
+        found = {name: timed(call, 2.0) for name, call in calls.items()}
+        values = {name: dict(zip(("median", "p95", "calls"), times, strict=True)) for name, times in found.items()}
+        return {"machine": backend.device(), "load average": load, "threads": threads, "milliseconds": values}, {}
+
+    return records.measure(_latency_name(record), record.path.parent.parent / "measurements", compute)
+
+
+def latency_due(record: Record) -> bool:
+    """Whether `latency` is still to be measured: once a system, for the first seed and fold of a final run."""
+    config = record.config
+    of_a_system = config.score_test and config.protocol in ("reported", "sound")
+    first = config.seed == 0 and config.split.fold == 0
+    store = record.path.parent.parent / "measurements"
+    return of_a_system and first and weights.are_here(record) and not records.is_done(store / _latency_name(record))
+
+
+AFTERWARDS = (latency_due, latency)
+"""For the queue, which measures it right after a training."""
+
+
+def _latency_name(record: Record) -> str:
+    return f"latency-{record.id}"
+
+
+def _cores() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def clip(n_faces: int, n_frames: int) -> list[Frame]:
@@ -151,7 +198,7 @@ def _network() -> tuple[keras.Model, Description, str]:
     """The network that ships: with its run's float32 weights where they are here, else those of the file, float16."""
     model, description = networks.rebuilt(engines.shipped().read_bytes())
     try:
-        return export.network(weights.find(description.record)), description, "the run's float32 weights"
+        return export.network(weights.finished_run(description.record)), description, "the run's float32 weights"
     except (FileNotFoundError, ValueError):
         return model, description, "the shipped file's weights, already rounded to float16"
 

@@ -19,7 +19,7 @@ from fer_utils.data.folders import ALIASES
 from fer_utils.files.writing import atomic, replacing
 from fer_utils.live.faces import Face
 from fer_utils.live.images import UnreadableError
-from fer_utils.live.predict import IMAGES
+from fer_utils.live.kinds import IMAGES
 from fer_utils.live.recognizer import EmotionRecognizer
 
 _Z = 1.959963984540054  # 97.5 % quantile of the normal distribution

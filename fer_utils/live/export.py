@@ -20,6 +20,7 @@ _LICENCE = {
     "fer2013": "Trained on FER2013, a dataset for research; holds none of its pictures. For research and teaching.",
     "ferplus": "Trained on FER2013 with FER+ labels; holds none of its pictures. For research and teaching.",
     "ckplus": "Trained on CK+48, a dataset for research; holds none of its pictures. For research and teaching.",
+    "folders": "Trained on somebody's own pictures, and holds none of them; whoever made it decides what it is for.",
 }
 
 

@@ -9,12 +9,12 @@ from typing import BinaryIO
 
 import cv2
 import numpy as np
-from PIL import Image, ImageOps
+from PIL import Image, ImageOps, features
 
 from fer_utils.files.reading import told
 
-FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "TIFF", "PPM", "GIF")
-"""What is read; others (vector formats, say) would run further programs."""
+FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "TIFF", "PPM", "GIF", *(("AVIF",) if features.check("avif") else ()))
+"""What is read, AVIF where this Pillow can; others (vector formats, say) would run further programs."""
 
 MAX_PIXELS = 80_000_000
 """Largest picture that is decoded, width times height."""

@@ -11,9 +11,7 @@ import numpy as np
 from PIL import Image
 
 from fer_utils.live.images import UnreadableError, as_frame, decoded, read_image
-
-VIDEOS = (".mp4", ".m4v", ".mov", ".avi", ".mkv", ".webm", ".mpg", ".mpeg", ".mjpeg", ".wmv")
-"""Endings of files that are taken for videos."""
+from fer_utils.live.kinds import VIDEOS
 
 
 def is_several(source: Any) -> bool:

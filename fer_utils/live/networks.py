@@ -42,7 +42,7 @@ def engine(
         by_onnx: makes an engine of an ONNX file's bytes; Keras is the engine where a network has no ONNX form here.
     """
     if not isinstance(model, (Record, keras.Model)):
-        model = kerasfiles.network(Path(model)) if Path(model).suffix == ".keras" else weights.find(str(model))
+        model = kerasfiles.network(Path(model)) if Path(model).suffix == ".keras" else weights.finished_run(str(model))
     if isinstance(model, Record):
         model, description = export.network(model), export.describe(model)
     else:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import os
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -14,17 +13,17 @@ import cv2
 import numpy as np
 from tqdm import tqdm
 
+from fer_utils.live import kinds
 from fer_utils.live.drawing import draw, number
 from fer_utils.live.faces import Face
 from fer_utils.live.images import UnreadableError, read_image, write_image
-from fer_utils.live.inputs import VIDEOS
+from fer_utils.live.kinds import AVIF, IMAGES, VIDEOS
 from fer_utils.live.recognizer import EmotionRecognizer
 from fer_utils.live.session import Session
 from fer_utils.live.sources import SourceError, VideoFile
 from fer_utils.live.timeline import Timeline
 
 TABLE = "predictions.csv"
-IMAGES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff", ".ppm", ".pgm", ".gif")
 INTERRUPTED = 130
 """Exit code after Ctrl-C, as of any program."""
 
@@ -74,7 +73,7 @@ def predict(paths: Sequence[Path], out: Path, recognizer: EmotionRecognizer, ove
     jobs = collect(paths, out)
     _check_targets(jobs, out, overwrite)
     out.mkdir(parents=True, exist_ok=True)
-    tally = Tally()
+    tally = Tally(failed=[line for path in paths if path.is_dir() for line in kinds.left_out(path, out)])
     stopped = _all(jobs, out, recognizer, tally)
     print(f"{tally} Annotated copies and {TABLE} are in {out}.")
     for line in tally.failed:
@@ -112,7 +111,8 @@ def collect(paths: Sequence[Path], out: Path) -> list[Job]:
     for path in paths:
         found = list(_walk(path, out)) if path.is_dir() else [(path, Path(path.name))]
         if not found:
-            raise ValueError(f"A folder holds images or videos ({', '.join(IMAGES + VIDEOS)}); {path} has none.")
+            other = f"none, and {len(kinds.left_out(path, out)):,} files of kinds that are not read"
+            raise ValueError(f"A folder holds images or videos ({', '.join(IMAGES + VIDEOS)}); {path} has {other}.")
         for source, place in found:
             target = _free(out / place.with_suffix(_suffix(source)), taken)
             taken |= {target, *(_beside(target) if source.suffix.lower() in VIDEOS else ())}
@@ -124,21 +124,16 @@ def collect(paths: Sequence[Path], out: Path) -> list[Job]:
 
 def _walk(folder: Path, out: Path) -> Iterator[tuple[Path, Path]]:
     """Images and videos below a folder, with their place relative to its parent."""
-    inside = out.resolve()
-    for where, folders, files in os.walk(folder):
-        here = Path(where)
-        folders[:] = sorted(f for f in folders if not f.startswith(".") and (here / f).resolve() != inside)
-        for name in sorted(files):
-            if not name.startswith(".") and Path(name).suffix.lower() in IMAGES + VIDEOS:
-                yield here / name, Path(folder.resolve().name) / (here / name).relative_to(folder)
+    for path in kinds.files(folder, out, IMAGES + VIDEOS):
+        yield path, Path(folder.resolve().name) / path.relative_to(folder)
 
 
 def _suffix(source: Path) -> str:
-    """Same format where it can be written; GIF becomes PNG, videos MP4 unless they are AVI."""
+    """Same format where it can be written; GIF and AVIF become PNG, videos MP4 unless they are AVI."""
     suffix = source.suffix
     if suffix.lower() in VIDEOS:
         return suffix if suffix.lower() in (".avi", ".mp4") else ".mp4"
-    return suffix if suffix.lower() in IMAGES and suffix.lower() != ".gif" else ".png"
+    return suffix if suffix.lower() in IMAGES and suffix.lower() not in (".gif", *AVIF) else ".png"
 
 
 def _free(target: Path, taken: set[Path]) -> Path:

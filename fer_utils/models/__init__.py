@@ -42,7 +42,7 @@ class _Family:
 _IITK2023 = {"dropout": 0.25, "initializer": "gaussian_fan_in"}
 _OURS = {"batch_norm_momentum": 0.9, "initializer": "he_normal"}
 _FAMILIES: Mapping[str, _Family] = {
-    "cutm2024": _Family(plain.cutm2024, {"dropout": 0.4}, least_size=20),
+    "cutm2024": _Family(plain.cutm2024, {"dropout": 0.4}, {"dense_layers": 1}, least_size=20),
     "iitk2023_model1": _Family(plain.iitk2023_model1, _IITK2023, least_size=36),
     "iitk2023_model2": _Family(plain.iitk2023_model2, _IITK2023, {"width": 1.0, "depth": 4}, least_size=18),
     "colab2023": _Family(plain.colab2023, {"dropout": 0.25}),
@@ -97,8 +97,8 @@ def build(name: str, n_classes: int = 7, size: int | None = 48, **options: Any) 
             `batch_norm_momentum` and `seed`; None stands for the network's own value, see `options(name)`.
             For iitk2023_model2, psg2025 and tiny also `width`, a factor of all channels, and for the first two
             `depth`, their number of (middle) blocks. For psg2025 also `attention` ("spatial", "none", "se",
-            "cbam"), for resnet_transfer `weights` (None, "imagenet", or a path) and `backbone` ("resnet50",
-            "vgg16", "efficientnetb0").
+            "cbam"), for cutm2024 `dense_layers`, for resnet_transfer `weights` (None, "imagenet", or a path) and
+            `backbone` ("resnet50", "vgg16", "efficientnetb0").
 
     Raises:
         ValueError: For an unknown name, option or value; says which there are.

@@ -1,7 +1,8 @@
 """The plain CNNs of three reports, as their tables print them (convolutions, pooling, dense layers).
 
-None of the reports states where the ReLU stands. *Ours*, as in the usual Keras code: it belongs to the
-convolution or dense layer and comes before the batch normalisation. The last layer gives logits.
+The ReLU belongs to the convolution or dense layer and comes before the batch normalisation: Table 4.2 of iitk2023
+and section 3.3 of cutm2024 say so, and no printed table lists activations as layers of their own. That colab2023
+used ReLU is *ours*: it names no activation. The last layer gives logits.
 """
 
 import keras
@@ -29,18 +30,30 @@ def _dense(make: Layers, x: keras.KerasTensor, units: int, name: str) -> keras.K
     return make.dropout(x, f"{name}_dropout")
 
 
-def cutm2024(settings: Settings) -> keras.Model:
-    """The CNN of `cutm2024`: 1,375,175 parameters at 48 pixels and 7 classes.
+def cutm2024(settings: Settings, dense_layers: int = 1) -> keras.Model:
+    """The CNN of `cutm2024` (Figure 8): 1,375,175 parameters at 48 pixels and 7 classes.
 
     Two blocks of two valid convolutions (64 at 5x5, 128 at 3x3), each with dropout 0.4, and one dense
     layer of 128. No batch normalisation.
+
+    Args:
+        settings: Common settings.
+        dense_layers: Dense layers of 128 before the scores, in 1..4. The printed summary has 1, the text of
+            section 3.3 has 2 (16,512 parameters more).
+
+    Raises:
+        ValueError: For a number of dense layers out of range.
     """
+    if dense_layers not in range(1, 5):
+        raise ValueError(f"cutm2024 has 1 to 4 dense layers; got {dense_layers!r}. Its summary has 1, its text 2.")
     make = Layers(settings)
     image = make.image()
     x = _block(make, image, "block1", (64, 5, "valid"), (64, 5, "valid"), norm="none")
     x = _block(make, x, "block2", (128, 3, "valid"), (128, 3, "valid"), norm="none")
     x = keras.layers.Flatten(name="flatten")(x)
-    return make.model(image, make.dense(x, 128, "dense1"))
+    for number in range(1, dense_layers + 1):
+        x = make.dense(x, 128, f"dense{number}")
+    return make.model(image, x)
 
 
 def iitk2023_model1(settings: Settings) -> keras.Model:

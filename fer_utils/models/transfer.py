@@ -176,6 +176,11 @@ def _first_kernel(family: Backbone, weights: str | Path) -> tuple[keras.Model, L
     return network, family.levels(network, from_imagenet)
 
 
+def imagenet_file(backbone: str) -> Path:
+    """Where Keras keeps a backbone's ImageNet weights on this machine, whether they are there or not."""
+    return Path(os.environ.get("KERAS_HOME", "~/.keras")).expanduser() / "models" / BACKBONES[backbone].file
+
+
 def _imagenet_file(family: Backbone) -> Path:
     """Path of ImageNet's weights in Keras's cache, fetched if they are not there."""
     try:

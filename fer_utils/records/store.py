@@ -137,7 +137,8 @@ def find(config: RunConfig, store: Path, fingerprint: str | None = None) -> Reco
     """The finished record of `config`, however its numbers are spelt (1 or 1.0), or None.
 
     A record measured on exactly this data (`fingerprint`) comes first, then one on another copy of the dataset: a
-    record is loaded rather than trained again. Synthetic faces have no other copies: another dataset has another one.
+    record is loaded rather than trained again. Drawn faces and pictures of one's own have no other copies: another
+    dataset has another one.
     """
     if fingerprint and is_done(exact := store / identify(config, fingerprint)):
         return Record(exact)
@@ -145,7 +146,7 @@ def find(config: RunConfig, store: Path, fingerprint: str | None = None) -> Reco
     if not found:
         alike = (path for path in sorted(store.glob(f"{_readable(config)}-*")) if is_done(path))
         found = [path for path in alike if _trains_as(Record(path), config)]
-    if fingerprint and config.dataset == "synthetic":
+    if fingerprint and config.dataset in ("synthetic", "folders"):
         found = [path for path in found if path.name.endswith(f"-{fingerprint[:6]}")]
     return Record(found[0]) if found else None
 

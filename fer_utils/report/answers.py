@@ -22,7 +22,7 @@ from fer_utils.report import headlines, paired_runs
 from fer_utils.report.headlines import SOUND, Measured
 from fer_utils.report.records_index import Shelf
 from fer_utils.report.verdicts import NOT_MEASURED
-from fer_utils.study import Pooled, protocols, tuning
+from fer_utils.study import protocols, tuning
 
 Answer = Callable[[Shelf], str]
 
@@ -40,11 +40,6 @@ def nothing(shelf: Shelf) -> str:
     return "a function, no number"
 
 
-def absent(shelf: Shelf) -> str:
-    """For what this project does not do."""
-    return "not done"
-
-
 def headline(system: str) -> Answer:
     """A report's networks, re-run, dataset by dataset."""
 
@@ -59,16 +54,17 @@ def headline(system: str) -> Answer:
     return answer
 
 
-def speed(rows: Sequence[str], columns: Sequence[str]) -> Answer:
-    """What `make bench` put on record, machine by machine.
+def speed(rows: Sequence[str], columns: Sequence[str], kind: str = "speed") -> Answer:
+    """What `make bench` or `fer_utils.live.costs` put on record, machine by machine.
 
     Args:
         rows: how the first cells of the rows begin.
-        columns: names, as `fer_utils.live.bench` writes them.
+        columns: names, as `fer_utils.live.bench` and `costs` write them.
+        kind: `"speed"` or `"costs"`: how the names of the records begin.
     """
 
     def answer(shelf: Shelf) -> str:
-        paths = [path for path in sorted(shelf.measurements.glob("speed-*")) if records.is_done(path)]
+        paths = [path for path in sorted(shelf.measurements.glob(f"{kind}-*")) if records.is_done(path)]
         return _joined(text for path in paths for text in _timed(records.Measurement(path).values, rows, columns))
 
     return answer
@@ -79,7 +75,8 @@ def _timed(values: dict[str, Any], rows: Sequence[str], columns: Sequence[str]) 
         table = pd.DataFrame(**part)
         for _, line in table[table.iloc[:, 0].str.startswith(tuple(rows))].iterrows():
             texts = [f"{name} {line[name]}" for name in columns if line.get(name)]
-            yield f"{line.iloc[0]}: {', '.join(texts)} ({values['machine'].split(';')[0]})"
+            if texts:
+                yield f"{line.iloc[0]}: {', '.join(texts)} ({values['machine'].split(';')[0]})"
 
 
 def stress(*kinds: str) -> Answer:
@@ -122,16 +119,18 @@ def data_counts(shelf: Shelf) -> str:
 
 def remedies(shelf: Shelf) -> str:
     """What each remedy for rare expressions changes, in UAR, with the study's smallest network."""
-    texts = []
-    for data in _DATA:
-        plain = paired_runs.group(shelf, "tiny", data, augmentation="none")
-        for name, changes in REMEDIES.items():
-            remedied = paired_runs.group(shelf, "tiny", data, **{"augmentation": "none", **changes})
-            if plain and remedied and (gain := paired_runs.paired(remedied, plain, paired_runs.recall)):
-                texts.append(f"{name} {points(gain)}")
-        if texts and plain:
-            texts[0] = f"UAR against none, tiny, {TITLES[data]}: {texts[0]}"
-    return _joined(texts)
+    gains = {TITLES[data]: _gains(shelf, data) for data in _DATA}
+    return _joined(f"UAR against none, tiny, {data}: {', '.join(found)}" for data, found in gains.items() if found)
+
+
+def _gains(shelf: Shelf, data: str) -> list[str]:
+    """Each remedy's gain on one dataset."""
+    plain, gains = paired_runs.group(shelf, "tiny", data, augmentation="none"), []
+    for name, changes in REMEDIES.items():
+        remedied = paired_runs.group(shelf, "tiny", data, **{"augmentation": "none", **changes})
+        if plain and remedied and (gain := paired_runs.paired(remedied, plain, paired_runs.recall)):
+            gains.append(f"{name} {points(gain)}")
+    return gains
 
 
 def areas(shelf: Shelf) -> str:
@@ -246,25 +245,6 @@ def hyperparameters(shelf: Shelf) -> str:
         text = f"best {100 * best['score']:.1f} % of {best['n']:.0f} validation images{test}"
         texts.append(f"{TITLES[data]}, Model 2, {len(tuning.trials(found))} trials: {text}")
     return _joined(texts)
-
-
-def fear_as_sad(shelf: Shelf) -> str:
-    """Share of fear that is predicted as sad: Model 2, and the study's small network on FER2013."""
-    texts = []
-    for line in headlines.lines(shelf):
-        if line.detail == "Model 2" or (line.system, line.dataset) == ("compact", "fer2013"):
-            name, dot = f"{line.detail if line.claim else line.system}, {line.data}", line.dots[SOUND]
-            texts.append(f"{name}: {_confused(paired_runs.first_seed(dot.runs)) if dot else NOT_MEASURED}")
-    return _joined(texts)
-
-
-def _confused(pooled: Pooled) -> str:
-    names = list(pooled.class_names)
-    sad = next(code for code, name in enumerate(names) if name.startswith("sad"))
-    rows = pooled.labels == names.index("fear")
-    people = None if pooled.people is None else pooled.people[rows]
-    share = statistics.bootstrap_interval(pooled.logits[rows].argmax(axis=1) == sad, clusters=people)
-    return f"{share.percent()} % of n = {share.n}"
 
 
 def transfer(shelf: Shelf) -> str:

@@ -1,24 +1,19 @@
 """The audit's contradictions: statements of the reports against each other, against arithmetic, against the data.
 
-Each comes with what records or arithmetic say about it. What no record holds is "not measured".
+Each names its place in the report, so that a reader can judge, and comes with what records or arithmetic say about it.
+Loose words, roundings and claims that only await a test are no contradictions; the latter are in
+`fer_utils.report.requirements`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 
-from fer_utils import study
-from fer_utils.analysis import eda
-from fer_utils.analysis.prices import experiments, tables
-from fer_utils.evaluation import metrics
-from fer_utils.report import claims, granularity
-from fer_utils.report.verdicts import NOT_MEASURED
-from fer_utils.study.protocols import recipe
+from fer_utils.report import contradiction_checks as checks
+from fer_utils.report.contradiction_checks import Check, read
 
 
 @dataclass(frozen=True)
@@ -27,194 +22,117 @@ class Finding:
 
     Attributes:
         report: its key.
-        says: the statement.
+        place: where the statement and what disagrees with it stand: sections, tables, figures.
+        says: the statement, in our words; a few words between quotation marks are the report's.
         against: what disagrees, as far as it follows from the report or from published facts.
-        check: from the folder of `runs` and `measurements` (None: the project's) to what records or arithmetic say.
+        check: what records or arithmetic say.
     """
 
     report: str
+    place: str
     says: str
     against: str
-    check: Callable[[Path | None], str]
+    check: Check
 
 
 def table(reports: Path | None = None) -> pd.DataFrame:
-    """One row per contradiction: says, against, verdict.
+    """One row per contradiction: place, says, against, verdict.
 
     Args:
         reports: folder that holds `runs` and `measurements`; default those of the project.
     """
-    rows = [(f.report, f.says, f.against, f.check(reports)) for f in FINDINGS]
-    return pd.DataFrame(rows, columns=["report", "says", "against it", "verdict"]).set_index("report")
+    rows = [(f.report, f.place, f.says, f.against, f.check(reports)) for f in FINDINGS]
+    return pd.DataFrame(rows, columns=["report", "place", "says", "against it", "verdict"]).set_index("report")
 
-
-def _runs(reports: Path | None) -> Path | None:
-    return None if reports is None else reports / "runs"
-
-
-def _read(text: str) -> Callable[[Path | None], str]:
-    """A verdict by reading alone."""
-    return lambda reports: f"by reading: {text}"
-
-
-def _fits(printed: Sequence[str], among: Sequence[int]) -> Callable[[Path | None], str]:
-    """A verdict by the granularity test."""
-
-    def check(reports: Path | None) -> str:
-        lines = [f"{value} on {n:,}: {granularity.cell(value, n)}" for value in printed for n in among]
-        return "by arithmetic: " + "; ".join(lines)
-
-    return check
-
-
-def _no_common_size(reports: Path | None) -> str:
-    among = range(20, 400)
-    rounded, cut = (granularity.sizes(("97.97", "93.55"), among, rule) for rule in ("rounded", "truncated"))
-    fits = granularity.sizes(("97.97", "93.92"), among, "rounded")
-    common = f"rounded: {rounded or 'no size'}, truncated: {cut or 'no size'}"
-    return f"by arithmetic, 20 to 399 images: 97.97 with 93.55 {common}; 97.97 with 93.92 (rounded): {fits}"
-
-
-def _count(name: str) -> int:
-    """Parameters of a network of the reports."""
-    from fer_utils import models  # here, because it loads Keras, which no other row needs
-
-    return models.build(name).count_params()
-
-
-def _parameters(name: str) -> Callable[[Path | None], str]:
-    return lambda reports: f"by building it: {name} has {_count(name):,} parameters"
-
-
-def _last_layer(reports: Path | None) -> str:
-    count = _count("iitk2023_model1")
-    misprint = count - (1024 * 7 + 7) + 71_655
-    return f"by building it: {count:,} parameters; with the printed last layer {misprint:,}"
-
-
-def _first_block(reports: Path | None) -> str:
-    """psg2025's validation accuracy in block 1 of our re-runs."""
-    found = study.on_record("psg2025", "ckplus", "reported", store=_runs(reports))
-    lines = []
-    for record in found:
-        block = record.history[record.history["phase"] == 1]["val_accuracy"]
-        momentum = record.config.model_options.get("batch_norm_momentum", 0.99)
-        lines.append(
-            f"batch-norm momentum {momentum:g}, block 1 of {len(block)} epochs: best {100 * block.max():.1f} %, "
-            f"end {100 * block.iloc[-1]:.1f} %"
-        )
-    return "on record (reduced budget): " + "; ".join(lines) if lines else NOT_MEASURED
-
-
-def _sadness(reports: Path | None) -> str:
-    """Recall of sadness after each block of the re-run that learns best."""
-    found = study.on_record("psg2025", "ckplus", "reported", store=_runs(reports))
-    if not found:
-        return NOT_MEASURED
-    record = max(found, key=lambda r: r.metric(kept="last"))
-    recalls = []
-    for kept in ("block_1", "block_2", "last"):
-        table = metrics.report(*record.predictions("test", kept), record.class_names)
-        recalls.append(f"{table.loc['sadness', 'recall']:.2f}")
-    return f"our re-run ({record.config.epochs} epochs): recall {' / '.join(recalls)}"
-
-
-def _ckplus_leak(model: str) -> Callable[[Path | None], str]:
-    """Random split minus folds by subject, where both are on record."""
-
-    def check(reports: Path | None) -> str:
-        found = experiments.confirmation(model, _runs(reports))
-        return f"on record: {found.compared}: {tables.points(found.interval)} points" if found else NOT_MEASURED
-
-    return check
-
-
-def _majority(reports: Path | None) -> str:
-    found = eda.on_record("fer2013", None if reports is None else reports / "measurements")
-    if found is None:
-        return NOT_MEASURED
-    counts = np.sum(list(found.values["counts"].values()), axis=0)
-    names = found.values["class_names"]
-    order = np.argsort(-counts)
-    return "counted: " + ", ".join(f"{names[i]} {counts[i]:,}" for i in order[:3])
-
-
-def _images(reports: Path | None) -> str:
-    found = eda.on_record("ckplus", None if reports is None else reports / "measurements")
-    return NOT_MEASURED if found is None else f"counted: {found.values['n']} images in CK+48's folders"
-
-
-def _fear_as_sad(reports: Path | None) -> str:
-    found = study.on_record("iitk2023_model2", "fer2013", store=_runs(reports), loss="cross_entropy", score_test=True)
-    if not found:
-        return NOT_MEASURED
-    shares = []
-    for record in found:
-        matrix = metrics.confusion(*record.predictions("test"), normalize="true")
-        names = list(record.class_names)
-        shares.append(matrix[names.index("fear"), names.index("sad")])
-    return f"on record: {100 * np.mean(shares):.1f} % of fear, {len(shares)} runs"
-
-
-def _xavengers_table(reports: Path | None) -> str:
-    table = claims.xavengers_report()
-    accuracy = (table["recall"] * table["support"]).sum() / table["support"].sum()
-    macro = table[["precision", "recall", "f1"]].mean()
-    return (
-        f"by arithmetic: recalls and supports give accuracy {accuracy:.3f}, macro "
-        f"{macro['precision']:.2f}/{macro['recall']:.2f}/{macro['f1']:.2f}; supports are PrivateTest's: Usage split"
-    )
-
-
-def _colab_table(reports: Path | None) -> str:
-    f1 = np.mean(claims.COLAB_F1)
-    return f"by arithmetic: mean of the class F1 {f1:.4f}; 67.11 on 7,178: {granularity.cell('67.11', 7178)}"
-
-
-_PARTS = (3_589, 7_178)
-"""Images of PrivateTest, and of both test parts."""
 
 FINDINGS: tuple[Finding, ...] = (
-    Finding("psg2025", "98.48 % on CK+48", "197 test images follow from its split", _fits(("98.48",), (197,))),
-    Finding("psg2025", "98.48 % on CK+48", "a split of images: the same persons and sequences on both sides",
-            _ckplus_leak("psg2025")),
-    Finding("psg2025", "the best checkpoint is saved", "it is never loaded; the number is the last epoch's",
-            _read("the test set did not choose this epoch, though it was watched")),
-    Finding("psg2025", "a comment: attention removed", "the code applies it",
-            _read("re-run with attention; without it is a variant")),
-    Finding("psg2025", "three phases of 300 epochs", "the code trains three times 100",
-            lambda reports: f"by arithmetic: {' + '.join(map(str, recipe('psg2025', 'ckplus').epochs))} epochs"),
-    Finding("psg2025", "validation near zero until epoch 100", "its own table: 0.86 after block 1", _first_block),
-    Finding("psg2025", "sadness persistently low", "its own recalls after the blocks: 0.94 / 1.00 / 1.00", _sadness),
-    Finding("psg2025", "97 % over five folds", "97.86 elsewhere; how the folds were drawn is not stated",
-            _read("97.86 cut to 97; a mean over folds has no granularity to test")),
-    Finding("psg2025", "68.20 % on FER2013", "the split is not stated",
-            _fits(("68.20",), (*_PARTS, 5_742))),
-    Finding("cutm2024", "65.05 % validation accuracy", "training and validation generators read one folder of 28,821",
-            _fits(("65.053", "64.983"), (7_066, 6_656, 28_672))),
-    Finding("cutm2024", "two dense layers of 128", "its printed summary has one", _parameters("cutm2024")),
-    Finding("cutm2024", "VGG and ResNet were tried", "no number, no figure", _read("cannot be checked")),
-    Finding("cutm2024", "results on faces", "some of the results text is about kidney stones",
-            _read("that text is of another project")),
-    Finding("xavengers2025", "an 80/10/10 split", "elsewhere the Usage split", _xavengers_table),
-    Finding("xavengers2025", "61.49 % validation, 0.61 test", "3,589 images each", _fits(("61.49", "61"), (3_589,))),
-    Finding("iitk2023", "67.60 % is validation accuracy", "two other tables call it test accuracy",
-            _fits(("67.60",), _PARTS)),
-    Finding("iitk2023", "68.66, 65.64 and 63.59 %", "FER2013's parts have 3,589 images, or 7,178 together",
-            _fits(("68.66", "65.64", "63.59"), _PARTS)),
-    Finding("iitk2023", "CK+: 97.97 % (cross-entropy), 93.55 % (L2-SVM)", "a comparison needs one test set",
-            _no_common_size),
-    Finding("iitk2023", "CK+: 97.97 %", "its split is not stated; ours is by image", _ckplus_leak("iitk2023_model2")),
-    Finding("iitk2023", "last layer of 71,655 parameters, 0.88 M in all", "1,024 x 7 + 7 = 7,175", _last_layer),
-    Finding("iitk2023", "Model 2 has 3.8 M parameters", "–", _parameters("iitk2023_model2")),
-    Finding("iitk2023", "930 CK+ images", "CK+48 has 981, ckextended.csv 920", _images),
-    Finding("iitk2023", "better than the challenge's winner", "it cites the winner at 69.4; the winner has 71.16",
-            lambda reports: "by arithmetic: its own best is "
-            f"{max(c.percent for c in claims.claims('iitk2023_model2', 'fer2013')):.2f}, below both"),
-    Finding("iitk2023", "neutral is FER2013's majority class", "the labels", _majority),
-    Finding("iitk2023", "19 % of fear is predicted as sad", "–", _fear_as_sad),
-    Finding("iitk2023", "weights as He et al. propose", "sd = sqrt(1 / n) is LeCun's",
-            _read("re-run with sqrt(1 / n)")),
-    Finding("colab2023", "about 74 % in its conclusion", "72.67 in its text, 67.11 in its own report", _colab_table),
-    Finding("colab2023", "transfer learning", "never described", _read("cannot be checked")),
+    Finding("psg2025", "section 5.3; Appendix", "test images “not utilized” in training or validation",
+            "the code has two parts, and validation_data=(X_test, y_test) watches the second after every epoch",
+            read("watched, yet not chosen on: the epoch printed is the last")),
+    Finding("psg2025", "section 4.2; Appendix", "the best weights are preserved for the final evaluation",
+            "the file is never loaded: the last epoch's are evaluated", read("the printed number is the last epoch's")),
+    Finding("psg2025", "section 5.4; Appendix", "98.48 % on CK+48 shows generalisation to unseen data",
+            "a split of images: the same persons and sequences on both sides", checks.leak("psg2025")),
+    Finding("psg2025", "Conclusion; Table 5.8", "97.86 % over five stratified folds",
+            "whether a person or a sequence stays in one fold is not stated",
+            read("open; a mean over folds has no granularity to test")),
+    Finding("psg2025", "section 5.4, Fig 5.1; Fig 5.2", "validation “near-zero” up to about epoch 100",
+            "0.86 after these 100 epochs, on the same images", checks.first_block),
+    Finding("psg2025", "Conclusion; section 4.2, Appendix", "three phases, each of 300 epochs",
+            "the text and the code train three times 100", checks.epochs),
+    Finding("psg2025", "Appendix; section 3.1", "a comment: attention removed; attention is a future enhancement",
+            "the code applies it a few lines below, and section 4.3 describes it",
+            read("re-run with attention; without it is a variant")),
+    Finding("psg2025", "Abstract, section 4.3", "attention raises the accuracy", "no table has a run without it",
+            checks.attention),
+    Finding("psg2025", "Conclusion", "“lightweight”", "no parameter count is printed",
+            checks.parameters("psg2025", "iitk2023_model2")),
+    Finding("psg2025", "section 1.2", "transfer learning and ensembles are investigated", "neither is shown",
+            read("cannot be checked")),
+    Finding("psg2025", "section 5.3", "inference time, light, occlusion and angle were part of the evaluation",
+            "no number and no figure", read("cannot be checked; our own are among the requirements")),
+    Finding("psg2025", "Table 5.8; sections 4.1, 4.4, 5.2", "68.20 % on FER2013",
+            "three parts without sizes; the code in the appendix reads CK+48 alone",
+            checks.sizes("psg2025 on FER2013")),
+    Finding("cutm2024", "section 4.2.2, Figure 9; Figure 3", "65.05 % on “a separate validation dataset”",
+            "training and validation generators read one folder of 28,821", checks.sizes("cutm2024")),
+    Finding("cutm2024", "section 3.3; Figure 8", "two dense layers of 128", "its printed summary has one",
+            checks.parameters("cutm2024", dense_layers=2)),
+    Finding("cutm2024", "section 2, Conclusion", "VGG and ResNet were tried", "no number, no figure",
+            read("cannot be checked")),
+    Finding("cutm2024", "section 4.2", "results on facial expressions",
+            "the paragraph is about kidney stones, support vector machines and a Tkinter window",
+            read("it belongs to another project")),
+    Finding("cutm2024", "Keywords", "few-shot learning, EMNIST, handwritten characters", "none of them occurs again",
+            read("they belong to another project")),
+    Finding("xavengers2025", "section 3.4; section 4.3, Figure 9", "an 80/10/10 split", "elsewhere the Usage split",
+            checks.usage_split),
+    Finding("xavengers2025", "section 3.4; section 4.4", "augmentation zooms and shifts",
+            "the later list has brightness and contrast in their place", read("re-run with the later list")),
+    Finding("xavengers2025", "section 4.3", "the Usage split has no leakage", "FER2013 holds copies of images",
+            checks.copies),
+    Finding("xavengers2025", "sections 6.3, 9.2; Figure 9", "disgust is a challenge, for want of images",
+            "its F1 is among the best", checks.disgust),
+    Finding("xavengers2025", "sections 6.4, 9.1", "compared with a simple CNN, VGG, EfficientNet and published results",
+            "no number of any of them", read("cannot be checked")),
+    Finding("xavengers2025", "section 9.1; section 5.2", "class weighting helped against imbalance",
+            "it is one of the options considered; no run with or without it", read("re-run without: ours")),
+    Finding("xavengers2025", "section 2.5; section 9.2", "“lightweight, efficient”",
+            "a ResNet with “significant computational requirements”", read("its depth is not stated")),
+    Finding("xavengers2025", "section 9.3; section 3.3", "FER2013 stands for “controlled laboratory conditions”",
+            "the same report lists its varied light", read("FER2013's pictures are from the web")),
+    Finding("iitk2023", "Table 4.3; Tables 4.4, 4.5", "67.60 % is validation accuracy",
+            "two other tables call it test accuracy, where Table 4.3 has 68.66", checks.sizes("iitk2023 on FER2013")),
+    Finding("iitk2023", "section 4.5.4, Figure 2; Table 4.5",
+            "on CK+ four classes are right to 100 %, the others to more than 98", "97.97 % overall", checks.convex),
+    Finding("iitk2023", "section 4.4; Table 4.4", "both losses do “comparably well”",
+            "the same chapter's table and conclusion rank them",
+            checks.points_apart("iitk2023_model2", "ckplus", "accuracy, cross-entropy", "accuracy, L2-SVM")),
+    Finding("iitk2023", "Table 4.4", "on CK+ cross-entropy 97.97 %, L2-SVM 93.55 %", "a comparison needs one test set",
+            checks.sizes("iitk2023 on CK+")),
+    Finding("iitk2023", "section 4.3.2; Table 4.5", "97.97 % on CK+",
+            "images are shuffled and split, so persons and sequences stand on both sides",
+            checks.leak("iitk2023_model2")),
+    Finding("iitk2023", "Table 4.1, section 4.2.1; Table 4.5", "last layer of 71,655 parameters, 0.88 M in all",
+            "1,024 x 7 + 7 = 7,175; the text has one more dense layer", checks.last_layer),
+    Finding("iitk2023", "section 4.1.2", "930 CK+ images", "CK+48 has 981, ckextended.csv 920; its copy is not named",
+            checks.images),
+    Finding("iitk2023", "Abstract, Conclusion; chapter 2", "better on FER2013 than the challenge's winner",
+            "it cites as winner one at 69.4, and section 4.5.3 calls its own “almost same”; the winner has 71.16",
+            checks.winner),
+    Finding("iitk2023", "section 4.1.1", "neutral is FER2013's majority class", "the labels", checks.classes),
+    Finding("iitk2023", "chapter 2; section 4.5.1", "higher accuracy without data augmentation is sought",
+            "augmentation is the default on FER2013",
+            checks.points_apart("iitk2023_model2", "fer2013", "test accuracy, augmented", "test accuracy, not")),
+    Finding("iitk2023", "section 1.3, Conclusion", "the effect of hyper-parameters on each dataset was investigated",
+            "the tables vary augmentation, loss and network alone", read("cannot be checked")),
+    Finding("colab2023", "Conclusion; Results, Classification Report", "about 74 %", "72.67 and 0.6711 elsewhere",
+            checks.colab_table),
+    Finding("colab2023", "Results", "validation is “similar” to training", "72.67 against 77.43",
+            checks.points_apart("colab2023", "fer2013", "training accuracy", "validation accuracy")),
+    Finding("colab2023", "Results, Conclusion", "few images of fear", "the labels", checks.classes),
+    Finding("colab2023", "Conclusion", "transfer learning was implemented", "never described",
+            read("cannot be checked")),
+    Finding("colab2023", "Methodology", "two datasets", "“Face Emotion” is only named; no number is said to be of it",
+            read("cannot be checked")),
 )  # fmt: skip

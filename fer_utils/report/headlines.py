@@ -30,7 +30,7 @@ NETWORKS = {
     "psg2025": "Xception, attention", "cutm2024": "plain CNN", "resnet_transfer": "ResNet50, ImageNet",
     "iitk2023_model1": "Model 1", "iitk2023_model2": "Model 2", "colab2023": "plain CNN",
 }  # fmt: skip
-_IMAGENET = {"resnet_transfer": {"weights": "imagenet"}}  # without these weights it is another system
+_IMAGENET = {"resnet_transfer": {"weights": "imagenet"}}  # without these weights it is a variant, which says so
 
 
 @dataclass(frozen=True)
@@ -160,12 +160,12 @@ def _line(claim: Claim, shelf: Shelf) -> Line:
 
 def _groups(claim: Claim, protocol: str, shelf: Shelf) -> list[list[Record]]:
     """Complete groups of runs that follow the report's description, whatever their budget."""
-    options = {"model_options": _IMAGENET[claim.model]} if claim.model in _IMAGENET else {}
-    template = protocols.configs(claim.model, claim.dataset, protocol, **options)[0]
+    options = [{}, _IMAGENET[claim.model]] if claim.model in _IMAGENET else [{}]
+    templates = [protocols.configs(claim.model, claim.dataset, protocol, model_options=one)[0] for one in options]
     found = [
         record for record in shelf.find(claim.model, claim.dataset, protocol)
-        if experiments.follows(record.config, template) and record.config.split.kind == template.split.kind
-        and record.config.split.max_train is None
+        if any(experiments.follows(record.config, template) for template in templates)
+        and record.config.split.kind == templates[0].split.kind and record.config.split.max_train is None
     ]  # fmt: skip
     return [group for group in study.together(found) if whole(group)]
 
@@ -188,6 +188,7 @@ def _measured(group: Sequence[Record], row: protocols.Recipe | None, part: str =
     known = _IMAGENET.get(config.model, {})
     settings = {name: value for name, value in config.model_options.items() if known.get(name) != value}
     variant = [f"{name.replace('_', ' ')} {value} (ours)" for name, value in settings.items()]
+    variant += ["from random weights (ours)"] if known and "weights" not in config.model_options else []
     variant += ["scored on its training images"] if part == "train" else []
     return Measured(
         interval=replace(interval, estimate=float(values.mean())),
@@ -204,9 +205,13 @@ def _commonest(group: Sequence[Record]) -> float:
 
 
 def _ranked(found: Sequence[Measured]) -> tuple[Measured, ...]:
-    """What stands for a system first: runs that learned, the report's budget and settings, then more training.
+    """What stands for a system first: runs that learned, the report's budget and settings, float32, more training.
 
     No accuracy above guessing enters this order, so nothing is chosen by its score.
     """
-    order = [(m.learned, not m.reduced, not m.variant, m.ran, m.folds, m.seeds) for m in found]
+    exact = [not m.runs[0].config.precision_note for m in found]
+    order = [
+        (m.learned, not m.reduced, not m.variant, in_float32, m.ran, m.folds, m.seeds)
+        for m, in_float32 in zip(found, exact, strict=True)
+    ]
     return tuple(found[i] for i in sorted(range(len(found)), key=lambda i: order[i], reverse=True))

@@ -47,7 +47,7 @@ def table(found: Sequence[Line]) -> pd.DataFrame:
         rows.append({
             "system": f"{line.system}: {line.detail}",
             "data": line.data,
-            "claimed": f"{line.claim.percent:.2f}, {line.claim.what}" if line.claim else "–",
+            "claimed": f"{line.claim.printed}, {line.claim.what}" if line.claim else "–",
             REPORTED: cell(line.dots[REPORTED]) if REPORTED in line.found else "–",
             SOUND: cell(line.dots[SOUND]),
             "also on record": "; ".join(map(cell, others)) or "–",
@@ -61,7 +61,7 @@ def markdown(found: Sequence[Line]) -> str:
     text = ["| system | data | claimed | re-run as reported | sound | hardware |", "|---|---|---|---|---|---|"]
     for line in found:
         cells = [f"{line.system}: {line.detail}", line.data]
-        cells.append(f"{line.claim.percent:.2f}" if line.claim else "–")
+        cells.append(line.claim.printed if line.claim else "–")
         cells.append(_marked(line.dots[REPORTED]) if REPORTED in line.found else "–")
         cells.append(_marked(line.dots[SOUND]) + mirrored(line))
         cells.append("; ".join(dict.fromkeys(m.device for m in line.dots.values() if m)) or "–")
@@ -73,8 +73,8 @@ def _marked(measured: Measured | None) -> str:
     if measured is None:
         return NOT_MEASURED
     number, _, interval = measured.interval.percent().partition(" ")
-    reduced = "*reduced budget*: " if measured.reduced else ""
-    return f"**{number}** {interval}, {measured.note.replace(f'{measured.ran} ', f'{reduced}{measured.ran} ', 1)}"
+    budget = f"{measured.ran} of {measured.stated} epochs"
+    return f"**{number}** {interval}, {measured.note.replace(budget, f'*reduced budget*: {budget}')}"
 
 
 def mirrored(line: Line) -> str:
@@ -130,7 +130,10 @@ def outstanding(shelf: Shelf) -> pd.DataFrame:
     done, rows = {record.config.key for record in shelf.runs}, []
     for item in queue.items():
         keys = {config.key for config in item.configs}
-        rows.append({"item": item.name, "question": item.question, "runs": len(keys), "missing": len(keys - done)})
+        searched = [bool(shelf.measured(f"{search.name}-*")) for search in item.searches]
+        missing = len(keys - done) + searched.count(False)
+        runs = len(keys) + len(searched)
+        rows.append({"item": item.name, "question": item.question, "runs": runs, "missing": missing})
     return pd.DataFrame(rows).set_index("item")
 
 

@@ -1,4 +1,4 @@
-"""The tables of README.md and reports/README.md, written from records and never by hand."""
+"""The tables of README.md and of the pages in reports/, written from records and never by hand."""
 
 from __future__ import annotations
 
@@ -15,7 +15,16 @@ from fer_utils.analysis.prices.experiments import PROTOCOL
 from fer_utils.files.writing import atomic
 from fer_utils.records import Record, find_all
 from fer_utils.records.config import RunConfig
-from fer_utils.report import claims, headlines, model_card, one_page, records_index
+from fer_utils.report import (
+    claims,
+    contradictions,
+    counterparts,
+    granularity,
+    headlines,
+    model_card,
+    one_page,
+    records_index,
+)
 from fer_utils.study import growth
 from fer_utils.study.protocols import Recipe, recipe
 
@@ -23,6 +32,7 @@ PAGES = {
     "README.md": ("claims", "prices", "speed"),
     "reports/README.md": ("results", "prices", "growth"),
     "reports/model_card.md": ("card", "speed"),
+    "reports/the_five_reports.md": ("counterparts", "granularity", "contradictions"),
 }
 """Which of `blocks` stand on which page of the project."""
 
@@ -72,7 +82,7 @@ def _row(group: Sequence[Record]) -> str:
         + _flips(group),
         f"{100 * values['uar']:.1f}",
         f"{100 * values['macro_f1']:.1f}",
-        f"{claim.percent:.2f}" if claim else "–",
+        claim.printed if claim else "–",
         f"{60 * values['hours']:.0f} min, {values['device']}",
     ]
     return "| " + " | ".join(cells) + " |"
@@ -175,6 +185,9 @@ def blocks(store: Path) -> dict[str, str]:
         "prices": tables.markdown(tables.on_record(store)),
         "speed": speed(store.parent / "measurements"),
         "growth": growth_table(store.parent / "measurements"),
+        "counterparts": "\n".join(f"### {key}\n\n{pipes(counterparts.table(key))}" for key in claims.KEYS).rstrip(),
+        "granularity": pipes(granularity.statement().reset_index()).rstrip(),
+        "contradictions": pipes(contradictions.table(store.parent).reset_index()).rstrip(),
         "card": "\n".join(pipes(part(shipped)) for part in (model_card.scores, model_card.classes)).rstrip(),
     }
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from fer_utils.report import answers
+from fer_utils.report import answers, confusions
 from fer_utils.report.answers import Answer
 from fer_utils.report.records_index import Shelf
 
@@ -21,7 +21,7 @@ class Requirement:
     Attributes:
         report: its key.
         asks: what it asks for, or says it did.
-        met: notebooks (`"04"`) and commands that do it here, in words.
+        met: notebooks (`"04"`), commands and functions that do it here, in words.
         measured: from all that is on record to a sentence.
         left_out: what is not done here, and why; "" for nothing.
     """
@@ -39,7 +39,7 @@ _IMAGENET = "ImageNet's weights, as long as no record starts from them"
 
 REQUIREMENTS: tuple[Requirement, ...] = (
     Requirement("psg2025", "Xception with spatial attention, three blocks of training", "notebook 04",
-                answers.headline("psg2025"), "its 300 epochs, as long as fewer are all that is on record"),
+                answers.headline("psg2025"), "where fewer than its 300 epochs are on record, the line says so"),
     Requirement("psg2025", "Channel attention (SE) and CBAM", "notebook 04; `python -m fer_utils queue`",
                 answers.attention),
     Requirement("psg2025", "Inference time for one image", "notebook 11; `make bench`",
@@ -55,7 +55,15 @@ REQUIREMENTS: tuple[Requirement, ...] = (
     Requirement("psg2025", "An interface: upload an image, or use a webcam", "notebook 11; `make browser-test`",
                 left_out="a public web server: pictures stay on the user's machine"),
     Requirement("psg2025", "Batch processing of many images", "`python -m fer_utils predict FOLDER`",
-                left_out="images per second of a folder: no record"),
+                answers.speed([""], ("processor ms a picture", "pictures a processor second"), "costs"),
+                "wall-clock time on an idle machine; copies are written one by one"),
+    Requirement("psg2025", "Little memory at inference", "`python -m fer_utils.live.costs`",
+                answers.speed(["compact", "psg2025"], ("whole process, MB", "of it network and runtime, MB"), "costs"),
+                "memory of graphics cards: the demo uses none"),
+    Requirement("psg2025", "Outputs that a user understands: an explanation beside a prediction",
+                "notebook 09, for pictures at rest; `python -m fer_utils.live.costs`",
+                answers.speed(["compact"], ("answer alone, processor ms", "with its map, processor ms"), "costs"),
+                "a map in the live view: it costs many predictions a face, and notebook 09 shows how little it proves"),
     Requirement("psg2025", "Data privacy", "notebook 11: frames stay in memory; tests/live/test_webcam.py watches "
                 "every file that is written and every connection"),
     Requirement("cutm2024", "Plain CNN on FER2013", "notebook 03", answers.headline("cutm2024")),
@@ -63,8 +71,10 @@ REQUIREMENTS: tuple[Requirement, ...] = (
     Requirement("cutm2024", "Predictions on a video file", "notebook 11; `python -m fer_utils predict VIDEO`",
                 answers.speed(["1 face"], _VIDEO), "its sound"),
     Requirement("cutm2024", "Predictions on a webcam", "notebook 11; `make webcam`"),
-    Requirement("cutm2024", "A desktop GUI", "`make webcam`, a window of OpenCV",
-                left_out="buttons; the notebook's widget has them"),
+    Requirement("cutm2024", "A desktop GUI (its paragraph on kidney stones names one)",
+                "`make webcam`, a window of OpenCV", left_out="buttons; the notebook's widget has them"),
+    Requirement("cutm2024", "Two dense layers, as its text has it", "`models.build(\"cutm2024\", dense_layers=2)`",
+                confusions.two_dense_layers, "its accuracy: the report prints none; its summary has one such layer"),
     Requirement("xavengers2025", "EDA: classes, splits, grey levels, intensity", "notebook 01", answers.data_counts),
     Requirement("xavengers2025", "Class weights, targeted augmentation, over-sampling", "notebook 07",
                 answers.remedies),
@@ -79,19 +89,33 @@ REQUIREMENTS: tuple[Requirement, ...] = (
                 left_out="real videos with labels frame by frame: none here"),
     Requirement("xavengers2025", "Quantisation", "`make bench`",
                 answers.speed(["float32, ONNX", "int8"], ("file, bytes", "one face, ms", "accuracy, %"))),
-    Requirement("xavengers2025", "Pruning", "–", answers.absent,
-                "the network that ships is small from the start; notebook 06 searches over width and depth instead"),
+    Requirement("xavengers2025", "A deep detector against Haar", "`python -m fer_utils.live.costs --photos --yunet`",
+                answers.speed(["Haar", "YuNet"], ("faces found", "false boxes", "processor ms a photograph"), "costs"),
+                "the photographs and YuNet's file: neither is ours to ship"),
+    Requirement("xavengers2025", "Pruning", "`python -m fer_utils.live.costs`",
+                answers.speed([""], ("accuracy, %", "lost, points"), "costs"),
+                "training on after pruning; speed: ONNX Runtime multiplies zeros as fast as other numbers"),
     Requirement("xavengers2025", "Grad-CAM", "notebook 09", answers.maps),
+    Requirement("xavengers2025", "Grad-CAM of a report's own network: happy by mouth and eyes, angry by brows, mouth",
+                "records of Model 1 like those of notebook 09", confusions.where_reports_look,
+                "its own ResNet, as long as no run that starts from ImageNet's weights is on record"),
+    Requirement("xavengers2025", "Anger and sadness are confused", "notebooks 03 and 09", confusions.anger_and_sadness,
+                "its own network's confusion matrix is a picture without numbers in its text"),
     Requirement("xavengers2025", "Failure cases", "notebooks 03 and 09", answers.failures),
     Requirement("iitk2023", "Two models on FER2013 and CK+", "notebook 03", answers.networks),
     Requirement("iitk2023", "Augmentation on and off", "notebook 03", answers.augmentation),
     Requirement("iitk2023", "Cross-entropy against L2-SVM", "notebook 05", answers.losses,
                 "its margin and C are not stated; ours are 1 and no penalty"),
-    Requirement("iitk2023", "Random forest on the network's features", "notebook 07", answers.forest),
+    Requirement("iitk2023", "Random forest on Model 2", "notebook 07", answers.forest),
     Requirement("iitk2023", "30 ms a frame", "notebook 11; `make bench`", answers.speed(["1 face"], _VIDEO)),
     Requirement("iitk2023", "Effect of hyper-parameters on each dataset", "notebook 06", answers.hyperparameters,
                 "searches in every fold; more than one seed a trial"),
-    Requirement("iitk2023", "19 % of fear is predicted as sad", "notebooks 03 and 08", answers.fear_as_sad),
+    Requirement("iitk2023", "19 % of fear is predicted as sad", "notebooks 03 and 08", confusions.fear_as_sad),
+    Requirement("iitk2023", "… as humans do, on the same images", "`fer_utils.analysis.shared_confusion`",
+                confusions.like_people, "Model 2's own predictions, as long as it is not on record on FER2013"),
+    Requirement("iitk2023", "Live predictions flicker for sad, angry and fear, less for others",
+                "notebook 11 counts changes on a drawn clip", confusions.flicker,
+                "Model 2 on a camera: no video with labels is at hand, so three frames of each sequence stand for it"),
     Requirement("colab2023", "CNN on FER2013 folders", "notebook 03", answers.headline("colab2023")),
     Requirement("colab2023", "Flip and rotation against rare classes", "notebook 07", answers.remedies,
                 "its own ranges are not stated"),

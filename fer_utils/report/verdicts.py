@@ -37,7 +37,7 @@ def numbers(store: Path | None = None) -> pd.DataFrame:
                 "report": claim.report,
                 "network, data": f"{claim.model}, {_DATA[claim.dataset]}",
                 "claim": claim.what,
-                "reported": f"{claim.percent:.2f}",
+                "reported": claim.printed,
                 "re-run as reported": "; ".join(_measured(claim, group) for group in as_reported) or NOT_MEASURED,
                 "sound": "; ".join(_measured(claim, group) for group in sound) or NOT_MEASURED,
                 "verdict": _verdict(claim, as_reported, sound),

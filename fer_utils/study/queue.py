@@ -1,125 +1,67 @@
-"""The full study's trainings on a GPU, most valuable first: `python -m fer_utils queue`.
+"""The queue: what the study still wants, what it will take here, and its trainings one after the other: `make queue`.
 
-Several run side by side on the one device. The time at hand may be limited: what is under way then is stopped, and goes
-on from its checkpoint at the next call. Notebooks load what is finished.
+It runs on any machine. Where the time at hand is limited, what is under way is stopped, and goes on from its checkpoint
+at the next call. A process that dies is named and its run is taken up again. Notebooks load what is finished.
 """
 
 from __future__ import annotations
 
-import multiprocessing
 import os
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Future
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
 from fer_utils import records
-from fer_utils.data.splits import SplitSpec
 from fer_utils.files.paths import store_for
-from fer_utils.records.config import Phase, RunConfig
-from fer_utils.study import protocols
+from fer_utils.records import Record
+from fer_utils.records.config import RunConfig
+from fer_utils.study import costs, executors
+from fer_utils.study.protocols import serves
+from fer_utils.study.rows import Item, items
 
-SEEDS = (0, 1, 2)
-LOSSES = ("cross_entropy", "l2_svm", "weston_watkins", "crammer_singer")
-PLAIN = ("cutm2024", "iitk2023_model1", "iitk2023_model2", "colab2023")
-BACKBONES = ("resnet50", "vgg16", "efficientnetb0")
-N_TRAIN = {"fer2013": 28_709, "ferplus": 25_060, "ckplus": 785, "synthetic": 756}
-"""Training images of a run, to foresee its time; those of CK+48 are about what a fold leaves."""
+if TYPE_CHECKING:
+    from fer_utils.study.tuning import Search
 
-_MODEL2 = "iitk2023_model2"
+TRIES = 3
+"""How often a run is begun whose process dies."""
+
 _CHECKPOINT_SECONDS = 20.0
 
 
+Afterwards = tuple[Callable[[Record], bool], Callable[[Record, "Path | None"], Any]]
+"""What is done with a finished run while its weights are on this machine: whether something is left to do for a record,
+and a function that does it, given the record and where datasets lie. A process must be able to import both."""
+
+
 @dataclass(frozen=True)
-class Item:
-    """Trainings that answer one question.
+class Job:
+    """One piece of work for a process.
 
     Attributes:
-        name: short, as `--items` takes it.
-        question: what they answer.
-        configs: the runs, in order.
+        config: a run, or None.
+        search: a search, or None.
+        then: what is done with the run's weights.
+        root: where the datasets lie.
     """
 
-    name: str
-    question: str
-    configs: tuple[RunConfig, ...]
+    config: RunConfig | None = None
+    search: Search | None = None
+    then: tuple[Afterwards, ...] = ()
+    root: Path | None = None
 
-
-def items() -> list[Item]:
-    """The queue, most valuable first. Tuning is not in it: `python -m fer_utils tune`."""
-    losses = {data: _losses(data, "sound") for data in ("fer2013", "ckplus")}
-    switched = [_configs(_MODEL2, "fer2013", "sound", augmentation=policy) for policy in ("none", "iitk2023")]
-    backbones = [_configs("resnet_transfer", "fer2013", "sound", model_options={"backbone": b}) for b in BACKBONES]
-    folds = _configs("psg2025", "ckplus", "sound")
-    return [
-        _item(
-            "plain", "the plain CNNs of three reports on FER2013",
-            *(_configs(model, "fer2013", protocol) for model in PLAIN for protocol in ("sound", "reported")),
-        ),
-        _item("losses", "Model 2: four losses, augmentation on and off, FER2013", losses["fer2013"], *switched),
-        _item("losses-ckplus", "Model 2: four losses on CK+48", _losses("ckplus", "reported"), losses["ckplus"]),
-        _item(
-            "psg", "psg2025 on CK+48, and one seed on FER2013", _configs("psg2025", "ckplus", "reported"),
-            _stratified("ckplus"), folds, _configs("psg2025", "fer2013", "sound", seeds=(0,)),
-        ),
-        _item("attention", "psg2025's first block without attention, with channel attention, with CBAM", _attention()),
-        _item("backbones", "large networks on FER2013 from random weights", *backbones),
-        _item("compact", "the small network on FER2013", protocols.compact(SEEDS)),
-        _item("transfer", "the small network from FER2013 to CK+48, for each of its runs on record", _transfer()),
-        _item("strong", "the stronger system on FER2013", *(protocols.stronger(m, SEEDS) for m in protocols.STRONG)),
-        _item(
-            "ferplus", "the stronger system on FER+",
-            *(protocols.stronger(model, SEEDS, "ferplus") for model in protocols.STRONG),
-        ),
-        _item("psg-folds", "psg2025 in five folds of FER2013", _stratified("fer2013")),
-    ]  # fmt: skip
-
-
-def _item(name: str, question: str, *groups: Sequence[RunConfig]) -> Item:
-    return Item(name, question, tuple(config for group in groups for config in group))
-
-
-def _configs(model: str, dataset: str, protocol: str, seeds: Sequence[int] = SEEDS, **changes: Any) -> list[RunConfig]:
-    return protocols.configs(model, dataset, protocol, seeds=seeds, **changes)
-
-
-def _losses(dataset: str, protocol: str) -> list[RunConfig]:
-    return [c for loss in LOSSES for c in _configs(_MODEL2, dataset, protocol, seeds=range(5), loss=loss)]
-
-
-def _stratified(dataset: str) -> list[RunConfig]:
-    """psg2025's five folds: of images, whoever is on them (its table 5.8)."""
-    (base,) = _configs("psg2025", dataset, "reported", seeds=(0,))
-    return [replace(base, split=split) for split in SplitSpec("kfold", n_folds=5).folds()]
-
-
-def _attention() -> list[RunConfig]:
-    """The variants that notebook 04 compares: the first block, the first fold, validation only."""
-    first = {"epochs": protocols.recipe("psg2025", "ckplus").epochs, "keep": ("last",), "score_test": False}
-    found = []
-    for kind in ("none", "se", "cbam"):
-        runs = _configs("psg2025", "ckplus", "sound", model_options={"attention": kind}, **first)
-        found += [replace(c, phases=c.phases[:1]) for c in runs if c.split.fold == 0]
-    return found
-
-
-def _transfer() -> list[RunConfig]:
-    """As notebook 07 declares it: folds of persons, the head alone and then all layers, beside random weights."""
-    at_once = (Phase(12, 1e-3, "cosine", warmup_epochs=1),)
-    in_two = (Phase(3, 1e-3, trainable="head"), Phase(9, 3e-4, "cosine"))
-    found = []
-    for config in protocols.compact(SEEDS):
-        base = RunConfig(
-            "compact", "ckplus", at_once, score_test=True, batch_size=16, augmentation="light", seed=config.seed
-        )
-        starts = [base]
-        if parent := records.find(config, store_for("fer2013")):
-            starts.append(replace(base, phases=in_two, start_from=parent.id))
-        found += [replace(start, split=split) for start in starts for split in protocols.sound_splits("ckplus")]
-    return found
+    @property
+    def name(self) -> str:
+        """Readable, and another for every job."""
+        if self.search:
+            return self.search.name
+        config = self.config
+        where = f"fold {config.split.fold + 1}" if config.split.kind == "kfold" else config.split.kind
+        return f"{config.dataset} {config.model} {where} seed {config.seed} {config.key}"
 
 
 def chosen(names: Sequence[str] = ()) -> list[Item]:
@@ -134,10 +76,62 @@ def chosen(names: Sequence[str] = ()) -> list[Item]:
     return [item for name, item in known.items() if not names or name in names]
 
 
+def in_float32(item: Item) -> Item:
+    """An item whose rows of reports are trained in float32 throughout; what prices bfloat16 stays."""
+    return replace(item, configs=tuple(_exact(config) for config in item.configs))
+
+
+def _exact(config: RunConfig) -> RunConfig:
+    return replace(config, precision="float32") if config.protocol in ("reported", "sound") else config
+
+
 def missing(item: Item) -> list[RunConfig]:
-    """Its runs that are not on record, each once."""
+    """Its runs that are not on record, each once; one in float32 makes the same in bfloat16 superfluous."""
     unique = {config.key: config for config in item.configs}
-    return [c for c in unique.values() if not records.find(c, store_for(c.dataset))]
+    return [config for config in unique.values() if not _on_record(config)]
+
+
+def _on_record(config: RunConfig) -> Record | None:
+    store, exact = store_for(config.dataset), _exact(config)
+    return records.find(config, store) or (records.find(exact, store) if exact != config else None)
+
+
+def missing_searches(item: Item) -> list[Search]:
+    """Its searches that are not on record."""
+    if not item.searches:
+        return []
+    from fer_utils.study import tuning
+
+    return [search for search in item.searches if not tuning.on_record(search)]
+
+
+def lacking(item: Item) -> int:
+    """How many cells of the main figure wait for its runs."""
+    if not item.figure:
+        return 0
+    return len({p for config in missing(item) for p in ("reported", "sound") if serves(config, p)})
+
+
+def ordered(found: Sequence[Item], speeds: Mapping[str, float]) -> list[Item]:
+    """Items as they are carried out: those of the main figure first, the fewest hours a cell before others.
+
+    Args:
+        found: items.
+        speeds: images a second by `costs.speed_key`; where one is not known the given order stays.
+    """
+    def per_cell(item: Item) -> float:
+        cells, taken = lacking(item), item_hours(item, speeds)
+        return taken / cells if cells and taken is not None else 0.0
+
+    figure = sorted((item for item in found if lacking(item)), key=per_cell)
+    return figure + [_by_cost(item, speeds) for item in found if item not in figure]
+
+
+def _by_cost(item: Item, speeds: Mapping[str, float]) -> Item:
+    if not item.by_cost:
+        return item
+    known = {config: costs.hours(config, speeds) for config in item.configs}
+    return replace(item, configs=tuple(sorted(known, key=lambda c: known[c] or costs.passes(c) / 1e6)))
 
 
 def table(found: Sequence[Item], speeds: Mapping[str, float] | None = None) -> pd.DataFrame:
@@ -145,80 +139,134 @@ def table(found: Sequence[Item], speeds: Mapping[str, float] | None = None) -> p
 
     Args:
         found: items.
-        speeds: images per second by `speed_key`, see `fer_utils.study.speed_probe`; without, hours are not foreseen.
+        speeds: images a second by `costs.speed_key`, see `speed_probe`; without, hours are not foreseen.
     """
     rows = []
     for item in found:
-        left = missing(item)
-        known = all(hours(config, speeds or {}) is not None for config in left)
+        taken = item_hours(item, speeds or {})
         rows.append({
-            "item": item.name, "question": item.question, "runs": len({c.key for c in item.configs}),
-            "missing": len(left), "million images": round(sum(map(_images, left)) / 1e6, 1),
-            "hours alone": f"{sum(hours(c, speeds) for c in left):.2f}" if known and speeds else "not measured",
+            "item": item.name, "question": item.question,
+            "runs": len({c.key for c in item.configs}) + len(item.searches),
+            "missing": len(missing(item)) + len(missing_searches(item)), "cells it fills": lacking(item),
+            "precision": ", ".join(dict.fromkeys(c.precision.removeprefix("mixed_") for c in item.configs)),
+            "hours": "not measured" if taken is None else f"{taken:.2f}",
         })  # fmt: skip
     return pd.DataFrame(rows).set_index("item")
 
 
-def _images(config: RunConfig) -> int:
-    return config.epochs * N_TRAIN[config.dataset]
+def item_hours(item: Item, speeds: Mapping[str, float]) -> float | None:
+    """How long its missing runs and searches take one after the other, or None where a speed was not measured."""
+    found = [costs.hours(config, speeds) for config in [*missing(item), *map(_as_run, missing_searches(item))]]
+    return None if None in found else sum(found)
 
 
-def speed_key(config: RunConfig, size: int | None) -> str:
-    """What the images per second of a phase depend on: network, side of the image, batch, augmentation."""
-    options = "".join(f" {name}={value}" for name, value in sorted(config.model_options.items()))
-    return f"{config.model}{options}, {size or 48} px, batch {config.batch_size}, {config.augmentation}"
+def _as_run(search: Search) -> RunConfig:
+    """One training as long as all trials of a search together."""
+    return replace(search.start, phases=(replace(search.start.phases[0], epochs=search.trials * search.max_epochs),))
 
 
-def hours(config: RunConfig, speeds: Mapping[str, float]) -> float | None:
-    """How long a run takes alone on the device, or None where its speed was not measured."""
-    found = [(phase.epochs, speeds.get(speed_key(config, phase.size))) for phase in config.phases]
-    if not all(speed for _, speed in found):
-        return None
-    return sum(epochs * N_TRAIN[config.dataset] / speed for epochs, speed in found) / 3600
+def passes(found: Sequence[Item]) -> dict[str, float]:
+    """Images that the missing runs and searches of items train on, by `costs.speed_key`."""
+    counted: dict[str, float] = {}
+    for item in found:
+        for config in [*missing(item), *map(_as_run, missing_searches(item))]:
+            for phase in config.phases:
+                key = costs.speed_key(config, phase.size)
+                counted[key] = counted.get(key, 0.0) + costs.passes(config) * phase.epochs / config.epochs
+    return counted
 
 
-def run(found: Sequence[Item], workers: int = 1, minutes: float | None = None, root: Path | None = None) -> pd.Series:
-    """Train what is missing, in order, `workers` runs at a time.
+def jobs(found: Sequence[Item], root: Path | None = None, then: Sequence[Afterwards] = ()) -> dict[str, Job]:
+    """What is left to do for items, in order, by name: measurements of runs whose weights are here among it."""
+    made = []
+    for item in found:
+        for config in {config.key: config for config in item.configs}.values():
+            record = _on_record(config)
+            if not record or any(due(record) for due, _ in then):
+                made.append(Job(record.config if record else config, None, tuple(then), root))
+        made += [Job(search=search, root=root) for search in missing_searches(item)]
+    return {job.name: job for job in made}
+
+
+def run(
+    found: Sequence[Item], workers: int = 1, minutes: float | None = None, root: Path | None = None,
+    *, cores: Sequence[Sequence[int]] | None = None, then: Sequence[Afterwards] = (),
+) -> pd.Series:  # fmt: skip
+    """Do what is missing, in order, in processes of their own.
 
     Args:
         found: items.
-        workers: processes side by side on the one device.
+        workers: processes side by side.
         minutes: stop after so long; a run under way goes on from its checkpoint at the next call.
         root: where the datasets lie.
+        cores: of each process, see `executors.process_pool`.
+        then: what is done with each finished run while its weights are here.
 
     Returns:
-        What became of each run, by a readable name: `"done"`, `"under way"`, `"not begun"`, or an error.
+        What became of each job, by its name: `"done"`, `"under way"`, `"not begun"`, or `"failed: …"`.
     """
-    os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")  # several processes share the device's memory
+    os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")  # several processes share a GPU's memory
     os.environ.setdefault("TF_FORCE_GPU_ALLOW_GROWTH", "true")
-    end = time.monotonic() + 60 * minutes if minutes else None
-    configs = {_name(config): config for item in found for config in missing(item)}
-    state = dict.fromkeys(configs, "not begun")
-    with multiprocessing.get_context("spawn").Pool(workers) as pool:  # leaving it ends what is under way
-        answers = pool.imap_unordered(_train, [(name, c.to_dict(), root) for name, c in configs.items()])
-        for _ in configs:
-            try:
-                name, what = answers.next(None if end is None else max(end - time.monotonic(), 0.0))
-            except multiprocessing.TimeoutError:
-                break
-            state[name] = what
-            print(f"{name}: {what}", flush=True)
-    for name, config in configs.items():
-        begun = any(path.is_dir() for path in store_for(config.dataset).glob(f"*-{config.key}-*"))
-        state[name] = "under way" if state[name] == "not begun" and begun else state[name]
-    return pd.Series(state, dtype=str)
-
-
-def _name(config: RunConfig) -> str:
-    return f"{config.dataset} {config.model} {config.split.kind} seed {config.seed} {config.key}"
-
-
-def _train(job: tuple[str, dict[str, Any], Path | None]) -> tuple[str, str]:
-    name, values, root = job
+    todo, end = jobs(found, root, then), time.monotonic() + 60 * minutes if minutes else None
+    state = dict.fromkeys(todo, "not begun")
+    pool = executors.process_pool(workers, cores)
     try:
+        for ended in executors.carried_out(
+            lambda name, attempt: pool.submit(_do, todo[name]), todo, tries=TRIES, at_once=workers, until=end,
+            ready=lambda name: _may_begin(todo[name]),
+        ):  # fmt: skip
+            said = _said(ended.future, ended.again, ended.attempt)
+            state[ended.key] = state[ended.key] if ended.again else said
+            print(f"{ended.key}: {said}", flush=True)
+    finally:
+        pool.stop()
+    return pd.Series({name: _left(todo[name], said) for name, said in state.items()}, dtype=str)
+
+
+def _said(future: Future[str], again: bool, attempt: int) -> str:
+    error = future.exception()
+    if error is None:
+        return future.result()
+    return f"{error}; its run is taken up again" if again else f"failed: {error}, in {attempt} tries"
+
+
+def _left(job: Job, said: str) -> str:
+    """What to say of a job that nothing was heard of."""
+    config = job.config
+    if said != "not begun" or config is None:
+        return said
+    if any(path.is_dir() for path in store_for(config.dataset).glob(f"*-{config.key}-*")):
+        return "under way"
+    return said if _may_begin(job) else f"not begun: waits for {config.start_from}"
+
+
+def _may_begin(job: Job) -> bool:
+    """Whether the run whose weights it starts from is finished."""
+    start = job.config.start_from.partition(":")[0] if job.config else ""
+    return not start or records.is_done(store_for(job.config.dataset) / start)
+
+
+def _do(job: Job) -> str:
+    """What a process does; whatever stops one job must not stop the others, so that an error is an answer."""
+    try:
+        if job.search:
+            from fer_utils.study import tuning
+
+            tuning.search(job.search, root=job.root)
+            return "done"
         from fer_utils.training import run as train
 
-        train(RunConfig.from_dict(values), root=root, checkpoint_seconds=_CHECKPOINT_SECONDS)
-    except Exception as error:  # whatever stops one run must not stop the others; it is named at the end
-        return name, f"failed: {type(error).__name__}: {error}"
-    return name, "done"
+        record = train(job.config, root=job.root, checkpoint_seconds=_CHECKPOINT_SECONDS)
+        return _measured(record, job)
+    except Exception as error:
+        return f"failed: {type(error).__name__}: {error}"
+
+
+def _measured(record: Record, job: Job) -> str:
+    for due, take in job.then:
+        try:
+            if due(record):
+                take(record, job.root)
+        except Exception as error:
+            return f"failed: trained, but not measured: {type(error).__name__}: {error}"
+    return "done"

@@ -1,148 +1,252 @@
-"""How fast every network of the queue trains on this device: `python -m fer_utils queue --probe`.
+"""How fast networks train here, for the queue's hours; run as a program, what the harness adds to the bare step.
 
 Images of noise will do: speed does not depend on what an image shows.
 """
 
 from __future__ import annotations
 
+import argparse
 import hashlib
+import os
+import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from typing import Any
+from pathlib import Path
 
 import keras
 import numpy as np
-import pandas as pd
 
 from fer_utils import records
 from fer_utils.data import augmentation
 from fer_utils.files.paths import project_root, reports_root
 from fer_utils.models import losses
 from fer_utils.records.config import RunConfig
-from fer_utils.study import queue
+from fer_utils.study import costs, executors, protocols, queue
 from fer_utils.training import backend, setup
 
-STEPS = 30
-_WARM = 3
+STEPS = 6
+"""Timed steps of a network of the queue."""
+
+MOST_WORKERS = 8
+_WARM = 2
+_HEAVIEST = 3  # networks by which one process is compared with several
+_PATIENCE = 300.0  # seconds that processes wait for each other
 
 
 def distinct(found: Sequence[queue.Item]) -> dict[str, tuple[RunConfig, int | None]]:
-    """One configuration and image size for every `agenda.speed_key` of the missing runs."""
+    """One configuration and image size for every `costs.speed_key` of the missing runs and searches."""
     missing = [config for item in found for config in queue.missing(item)]
-    return {queue.speed_key(c, p.size): (c, p.size) for c in reversed(missing) for p in reversed(c.phases)}
+    missing += [search.start for item in found for search in queue.missing_searches(item)]
+    return {costs.speed_key(c, p.size): (c, p.size) for c in reversed(missing) for p in reversed(c.phases)}
 
 
-def measure(config: RunConfig, size: int | None, steps: int = STEPS) -> dict[str, float]:
-    """Images per second of one network.
+class _Timed:
+    """A compiled network, n batches of noise, and the ways in which they can be fed."""
+
+    def __init__(self, config: RunConfig, size: int | None, n: int) -> None:
+        self.config, self.size = config, size
+        keras.utils.clear_session()
+        n_classes = 8 if config.dataset == "ferplus" else 7
+        options = {name: value for name, value in config.model_options.items() if name != "weights"}
+        self.model = setup.build(replace(config, model_options=options), n_classes)
+        self.model.compile(
+            setup.optimizer(config, config.phases[0], 100), losses.get(config.loss), metrics=["accuracy"],
+            jit_compile=backend.jit_compile(),
+        )  # fmt: skip
+        generator = np.random.default_rng(0)
+        self.images = generator.integers(0, 256, (n * config.batch_size, 48, 48), dtype=np.uint8)
+        self.labels = generator.integers(0, n_classes, len(self.images))
+
+    def fed(self, steps: int) -> None:
+        """A real epoch of so many steps, with the run's augmentation."""
+        rows, batch = np.arange(steps * self.config.batch_size), self.config.batch_size
+        drawn = setup.draws(self.config, self.labels, np.arange(len(self.labels)), rows, 0)
+        batches = augmentation.Batches(
+            self.images[rows], self.labels[rows], drawn, batch, 0, 0, size=self.size, workers=2
+        )  # fmt: skip
+        self.model.fit(backend.feed(batches), epochs=1, shuffle=False, verbose=0)
+
+    def bare(self, steps: int) -> None:
+        """Steps on one batch that stays in memory."""
+        batch = slice(0, self.config.batch_size)
+        images = augmentation.prepare(self.images[batch], self.size or 48)
+        for _ in range(steps):
+            self.model.train_on_batch(images, self.labels[batch])
+
+    def rate(self, train: Callable[[int], None], steps: int) -> float:
+        """Images a second of `train(steps)`."""
+        start = time.perf_counter()
+        train(steps)
+        return steps * self.config.batch_size / (time.perf_counter() - start)
+
+
+def fed(config: RunConfig, size: int | None, steps: int = STEPS, meeting: Path | None = None, n: int = 1) -> float:
+    """Images a second of one network in a real epoch, with the run's augmentation.
 
     Args:
         config: a run.
         size: side of its images in pixels; None for 48.
         steps: timed steps, after a few that are not.
+        meeting: an empty folder in which processes that are timed together wait for each other.
+        n: how many they are.
+    """
+    timed = _Timed(config, size, steps + _WARM)
+    timed.fed(_WARM)
+    if meeting:
+        (meeting / str(os.getpid())).touch()
+        end = time.monotonic() + _PATIENCE
+        while len(list(meeting.iterdir())) < n and time.monotonic() < end:
+            time.sleep(0.02)
+    return timed.rate(timed.fed, steps)
+
+
+def overhead(config: RunConfig, steps: int = 40, rounds: int = 5) -> dict[str, float]:
+    """What the harness adds to the bare training step: feeding and augmenting, for one network.
+
+    Args:
+        config: a run.
+        steps: of each timing.
+        rounds: timings of each, in turns, so that other work on the machine disturbs both alike; medians count.
 
     Returns:
-        `"bare"`: train steps on one batch that stays in memory; `"fed"`: a real epoch, with the run's augmentation;
-        `"generator"`: the same network fed by Keras's `ImageDataGenerator` with shifts, rotation and flips, NaN where
-        this Keras has none.
+        `bare` and `fed` in images a second, and `added`, the share by which a fed step takes longer.
     """
-    model, images, labels = _ready(config, config.batch_size * (steps + _WARM))
-    side = size or 48
-    batch = (augmentation.prepare(images[: config.batch_size], side), labels[: config.batch_size])
-
-    def fed(n: int) -> object:
-        rows = slice(0, n * config.batch_size)
-        drawn = setup.draws(config, labels, np.arange(len(labels)), np.arange(len(labels)), 0)
-        batches = augmentation.Batches(
-            images[rows], labels[rows], drawn[rows], config.batch_size, 0, 0, size=size, workers=2
-        )
-        return model.fit(backend.feed(batches), epochs=1, shuffle=False, verbose=0)
-
-    found = {
-        "bare": _rate(lambda n: [model.train_on_batch(*batch) for _ in range(n)], config.batch_size, steps),
-        "fed": _rate(fed, config.batch_size, steps),
-    }
-    return found | {
-        "generator": _generator(model, augmentation.prepare(images, side), labels, config.batch_size, steps)
-    }
+    timed = _Timed(config, None, steps)
+    timed.bare(_WARM), timed.fed(_WARM)
+    pairs = [(timed.rate(timed.bare, steps), timed.rate(timed.fed, steps)) for _ in range(rounds)]
+    bare, with_harness = np.median(pairs, axis=0)
+    return {"bare": float(bare), "fed": float(with_harness), "added": float(np.median([b / f - 1 for b, f in pairs]))}
 
 
-def _ready(config: RunConfig, n: int) -> tuple[keras.Model, np.ndarray, np.ndarray]:
-    """The compiled network and n images of noise with labels."""
-    keras.utils.clear_session()
-    n_classes = 8 if config.dataset == "ferplus" else 7
-    model = setup.build(replace(config, model_options=_without_files(config)), n_classes)
-    model.compile(
-        setup.optimizer(config, config.phases[0], 100), losses.get(config.loss), jit_compile=backend.jit_compile(),
-        metrics=["accuracy"],
-    )  # fmt: skip
-    generator = np.random.default_rng(0)
-    images = generator.integers(0, 256, (n, 48, 48), dtype=np.uint8)
-    return model, images, generator.integers(0, n_classes, n)
-
-
-def _without_files(config: RunConfig) -> dict[str, Any]:
-    return {name: value for name, value in config.model_options.items() if name != "weights"}
-
-
-def _generator(model: keras.Model, images: np.ndarray, labels: np.ndarray, batch_size: int, steps: int) -> float:
-    try:
-        from keras._tf_keras.keras.preprocessing.image import ImageDataGenerator
-    except ImportError:
-        return float("nan")
-    generator = ImageDataGenerator(
-        rotation_range=10, width_shift_range=0.1, height_shift_range=0.1, horizontal_flip=True
-    )
-
-    def fed(n: int) -> object:
-        rows = slice(0, n * batch_size)
-        return model.fit(generator.flow(images[rows], labels[rows], batch_size, seed=0), epochs=1, verbose=0)
-
-    return _rate(fed, batch_size, steps)
-
-
-def _rate(train: Callable[[int], object], batch_size: int, steps: int) -> float:
-    """Images per second of `train(steps)`, after a few steps that are not timed."""
-    train(_WARM)
-    start = time.perf_counter()
-    train(steps)
-    return steps * batch_size / (time.perf_counter() - start)
-
-
-def speeds(name: str | None = None) -> dict[str, float]:
-    """Images per second by `agenda.speed_key`, as probes on record have them; empty without one.
+def speeds(name: str | None = None, workers: int = 1) -> dict[str, float]:
+    """Images a second by `costs.speed_key`, as measured and kept; empty where nothing was.
 
     Args:
         name: of the device, as `backend.device()` gives it; default: this one.
+        workers: processes side by side, of which this is the sum.
     """
-    pattern = f"{_record_name(name or backend.device())}-*"
     stores = dict.fromkeys(root / "measurements" for root in (project_root() / "reports", reports_root()))
+    pattern = f"{_record_name(name or backend.device(), workers)}-*"
     found = [
         records.Measurement(path).values for store in stores for path in store.glob(pattern) if records.is_done(path)
     ]
-    return {values["key"]: values["fed"] for values in found}
+    return {values["key"]: values["fed"] for values in found if values.get("workers", 1) == workers}
 
 
-def _record_name(device: str) -> str:
-    return "probe-" + "-".join(device.lower().replace(",", "").split()) + f"-{keras.backend.backend()}"
+def _record_name(device: str, workers: int) -> str:
+    beside = f"-x{workers}" if workers > 1 else ""
+    return "probe-" + "-".join(device.lower().replace(",", "").split()) + f"-{keras.backend.backend()}{beside}"
 
 
-def run(found: Sequence[queue.Item], steps: int = STEPS) -> pd.DataFrame:
-    """Measure what is missing in the queue and was not probed on this device, each network a record of its own.
+def run(found: Sequence[queue.Item], steps: int = STEPS, workers: int = 1) -> dict[str, float]:
+    """Measure every network of what is missing that was not measured on this machine, and keep it.
+
+    Args:
+        found: items.
+        steps: timed steps of each.
+        workers: processes that do the same side by side, on shares of the cores.
 
     Returns:
-        Images per second: one row per `agenda.speed_key`, columns as in `measure`.
+        Images a second by `costs.speed_key`; a network whose process died is not among them.
     """
-    prefix, about = _record_name(backend.device()), {"device": backend.device(), "backend": keras.backend.backend()}
+    return _measured(distinct(found), steps, workers)
+
+
+def _measured(wanted: Mapping[str, tuple[RunConfig, int | None]], steps: int, workers: int) -> dict[str, float]:
+    known, prefix = speeds(workers=workers), _record_name(backend.device(), workers)
+    about = {"device": backend.device(), "backend": keras.backend.backend(), "workers": workers, "steps": steps}
+    pool = executors.process_pool(workers, shares(workers))
+    try:
+        for key in [key for key in wanted if key not in known]:
+            try:
+                rate = _together(pool, workers, *wanted[key], steps)
+            except executors.WorkerDiedError as died:
+                print(f"{key}: not measured: {died}", flush=True)
+                continue
+            digest = hashlib.blake2b(key.encode(), digest_size=5).hexdigest()
+            values = {**about, "key": key, "fed": rate}
+            records.measure(f"{prefix}-{digest}", reports_root() / "measurements", lambda v=values: (v, {}))
+            known[key] = rate
+            print(f"{key}: {rate:.0f} images/s" + (f" with {workers} processes" if workers > 1 else ""), flush=True)
+    finally:
+        pool.stop()
+    return {key: known[key] for key in wanted if key in known}
+
+
+def _together(
+    pool: executors.ProcessPool, workers: int, config: RunConfig, size: int | None, steps: int
+) -> float:  # fmt: skip
+    with tempfile.TemporaryDirectory(prefix="fer-probe-") as folder:
+        asked = [pool.submit(fed, config, size, steps, Path(folder), workers) for _ in range(workers)]
+        return sum(future.result() for future in asked)
+
+
+def shares(workers: int) -> list[list[int]] | None:
+    """The processor cores of each of some processes; None where they share a GPU, or there are too few cores."""
+    if workers == 1 or not _on_cpu() or not hasattr(os, "sched_getaffinity"):
+        return None
+    cores = sorted(os.sched_getaffinity(0))
+    return [part.tolist() for part in np.array_split(cores, workers)] if len(cores) >= workers else None
+
+
+def _on_cpu() -> bool:
+    return backend.device().endswith(("core", "cores"))
+
+
+def most_workers() -> int:
+    """How many processes might pay: one a core, or two on a GPU."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return min(cores, MOST_WORKERS) if _on_cpu() else 2
+
+
+def paying(found: Sequence[queue.Item], steps: int = STEPS) -> int:
+    """How many processes do most in the same time: 1 with all cores, or one a core (two on a GPU). Measured, and kept.
+
+    The networks that need most of the time decide.
+
+    Args:
+        found: items, whose networks `run` has measured.
+        steps: timed steps of each.
+    """
+    several, alone, passes = most_workers(), speeds(), queue.passes(found)
+    taken = {key: n / alone[key] for key, n in passes.items() if alone.get(key)}
+    heaviest = sorted(taken, key=taken.get, reverse=True)[:_HEAVIEST]
+    if several == 1 or not heaviest:
+        return 1
+    networks = distinct(found)
+    together = _measured({key: networks[key] for key in heaviest}, steps, several)
+    if len(together) < len(heaviest):
+        return 1  # too large to stand side by side
+    gain = sum(taken[key] for key in heaviest) / sum(passes[key] / together[key] for key in heaviest)
+    print(f"{several} processes side by side do {gain:.2f} times as much as one alone.", flush=True)
+    return several if gain > 1 else 1
+
+
+def main() -> None:
+    """Measure what the harness adds to the bare step, in both precisions, and print it; write it if asked."""
+    parser = argparse.ArgumentParser(prog="python -m fer_utils.study.speed_probe", description=main.__doc__)
+    parser.add_argument("--record", metavar="NAME", help="also write the measurement record harness-NAME")
+    parser.add_argument("--networks", nargs="+", default=["iitk2023_model1", "iitk2023_model2", "cutm2024"])
+    parser.add_argument("--steps", type=int, default=40, help="of each timing (default: 40)")
+    options = parser.parse_args()
+    load = os.getloadavg()[0] if hasattr(os, "getloadavg") else float("nan")
+    where = f"{backend.device()}; load average before the start {load:.1f}"
+    print(where, flush=True)
     rows = {}
-    for key, (config, size) in distinct(found).items():
+    for name in options.networks:
+        (config,) = protocols.configs(name, "fer2013", "sound")
+        for precision in ("float32", "mixed_bfloat16"):
+            rows[f"{name}, {precision}"] = overhead(replace(config, precision=precision), options.steps)
+            print(f"{name}, {precision}: {_in_words(rows[f'{name}, {precision}'])}", flush=True)
+    if options.record:
+        values = {"machine": where, "steps": options.steps, "networks": rows}
+        records.measure(f"harness-{options.record}", reports_root() / "measurements", lambda: (values, {}))
 
-        def compute(key: str = key, config: RunConfig = config, size: int | None = size) -> tuple[dict[str, Any], dict]:
-            rates = {name: rate for name, rate in measure(config, size, steps).items() if rate == rate}
-            return {**about, "key": key, "steps": steps, **rates}, {}
 
-        digest = hashlib.blake2b(key.encode(), digest_size=5).hexdigest()
-        values = records.measure(f"{prefix}-{digest}", reports_root() / "measurements", compute).values
-        rows[key] = {name: values.get(name, float("nan")) for name in ("bare", "fed", "generator")}
-        print(key, {name: rate if rate != rate else round(rate) for name, rate in rows[key].items()}, flush=True)
-    return pd.DataFrame.from_dict(rows, orient="index")
+def _in_words(found: Mapping[str, float]) -> str:
+    return f"bare {found['bare']:.0f} images/s, in the harness {found['fed']:.0f}: {100 * found['added']:+.1f} %"
+
+
+if __name__ == "__main__":
+    main()

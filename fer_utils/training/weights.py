@@ -18,18 +18,18 @@ from fer_utils.records.config import RunConfig
 from fer_utils.training import checkpoint, setup
 
 
-def find(identifier: str, store: Path | None = None) -> Record:
+def finished_run(identifier: str, store: Path | None = None) -> Record:
     """The finished run of that id, with or without weights.
 
     Args:
         identifier: a run's id.
-        store: looked in first; then the stores of real and of synthetic data.
+        store: looked in first; then the stores of real data, of drawn faces and of pictures of one's own.
 
     Raises:
         ValueError: there is no such run.
     """
     stores = [store] if store else []
-    stores += [store_for("fer2013"), store_for("synthetic")]
+    stores += [store_for(name) for name in ("fer2013", "synthetic", "folders")]
     named = bool(identifier) and Path(identifier).name == identifier  # a record's words lead nowhere else
     for folder in stores if named else ():
         if records.is_done(folder / identifier):
@@ -64,6 +64,14 @@ def path(record: Record, kept: str | None = None) -> Path:
         raise
 
 
+def are_here(record: Record, kept: str | None = None) -> bool:
+    """Whether the weights of a kept epoch are on this machine."""
+    try:
+        return path(record, kept).is_file()
+    except FileNotFoundError:
+        return False
+
+
 def rebuild(record: Record, kept: str | None = None) -> keras.Model:
     """The trained network of a finished run, in float32. Arguments and errors: see `path`."""
     file = path(record, kept)
@@ -92,7 +100,7 @@ def start(model: keras.Model, config: RunConfig, class_names: Sequence[str], sto
         FileNotFoundError: its weights are not on this machine; the message says how to get them.
     """
     identifier, _, kept = config.start_from.partition(":")
-    parent = find(identifier, store)
+    parent = finished_run(identifier, store)
     source = rebuild(parent, kept or None)
     if tuple(class_names) != parent.class_names:
         source = keras.Model(source.input, source.layers[-2].output)

@@ -148,7 +148,7 @@ def test_class_counts_name_empty_classes_too() -> None:
 
 def test_load_dispatches_and_refuses_unknown_names_and_options(tmp_path: Path) -> None:
     assert load("synthetic", n_subjects=2, n_frames=1).name == "synthetic"
-    with pytest.raises(ValueError, match="one of fer2013, ferplus, ckplus, synthetic; got 'fer'"):
+    with pytest.raises(ValueError, match="one of fer2013, ferplus, ckplus, folders, synthetic; got 'fer'"):
         load("fer")
     with pytest.raises(ValueError, match="Options of 'ckplus': none; got labels"):
         load("ckplus", tmp_path, labels="majority")

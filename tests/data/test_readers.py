@@ -413,9 +413,8 @@ COLOUR = np.random.default_rng(1).integers(0, 256, (48, 48, 3), dtype=np.uint8)
         ("page.jpg", b"<html>", "truncated or damaged"),
         ("large.png", encoded(".png", np.zeros((96, 48), np.uint8)), "48 x 48 pixels; got 48 x 96"),
         ("large.jpg", encoded(".jpg", np.zeros((48, 96), np.uint8)), "48 x 48 pixels; got 96 x 48"),
-        ("huge.png", huge_png(), "48 x 48 pixels; got 60000 x 60000"),
-        ("big.png", bytes(2 << 20), "at most 1 MiB"),
-        ("colour.png", encoded(".png", COLOUR), "grey; got a colour image"),
+        ("huge.png", huge_png(), "at most 4,096 pixels a side; got 60000 x 60000"),
+        ("big.png", bytes((16 << 20) + 1), "at most 16 MiB"),
         ("deep.png", encoded(".png", FACES[0].astype(np.uint16)), "8 bits"),
     ],
 )

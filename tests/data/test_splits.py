@@ -143,7 +143,7 @@ def test_grouped_hold_out_keeps_subjects_apart_and_is_near_its_size(faces: FaceD
 @pytest.mark.parametrize(
     ("fields", "message"),
     [
-        ({"kind": "holdout"}, "one of usage, merged, random, kfold; got 'holdout'"),
+        ({"kind": "holdout"}, "one of usage, merged, random, kfold, parts; got 'holdout'"),
         ({"kind": "kfold", "groups": "person"}, "'subjects', 'sequences' or None; got 'person'"),
         ({"kind": "random", "validation_size": 1.0}, r"share in \[0, 1\); got 1.0"),
         ({"kind": "random", "validation_size": -0.1}, r"share in \[0, 1\); got -0.1"),

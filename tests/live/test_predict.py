@@ -15,6 +15,7 @@ from test_recognizer import FACE, PICTURE, Engine, near
 from fer_utils.__main__ import main
 from fer_utils.live import Box, EmotionRecognizer, read_image
 from fer_utils.live import predict as predict_module
+from fer_utils.live.kinds import AVIF
 from fer_utils.live.predict import INTERRUPTED, collect, predict
 from fer_utils.training import backend
 
@@ -195,3 +196,31 @@ def test_memory_does_not_grow_with_the_number_of_images(
     assert predict(rest, tmp_path / "b", quick) == 0
     assert backend.peak_memory_mib() - before < 15
     assert len(rows(tmp_path / "b")) == 800
+
+
+def test_pictures_and_videos_of_other_kinds_are_named_at_the_end(
+    tmp_path: Path, quick: EmotionRecognizer, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = tmp_path / "holiday"
+    (folder / "deep").mkdir(parents=True)
+    cv2.imwrite(str(folder / "a.png"), read_image(PICTURE))
+    for name in ("b.heic", "deep/c.H264", "deep/d.cr2", ".hidden.heic", "notes.txt"):
+        (folder / name).write_bytes(b"x")
+    assert predict([folder], tmp_path / "out", quick) == 1
+    said = capsys.readouterr()
+    assert "1 face in 1 file" in said.out
+    named = [line for line in said.err.splitlines() if line.startswith("could not be read: ")]
+    assert [Path(line.split(": ")[1]).name for line in named] == ["b.heic", "c.H264", "d.cr2"]
+    (folder / "a.png").unlink()
+    with pytest.raises(ValueError, match="has none, and 3 files of kinds that are not read"):
+        predict([folder], tmp_path / "other", quick)
+
+
+@pytest.mark.skipif(not AVIF, reason="this Pillow cannot read AVIF")
+def test_avif_is_read_and_its_copy_is_png(tmp_path: Path, quick: EmotionRecognizer) -> None:
+    picture = read_image(PICTURE)
+    Image.fromarray(picture[..., ::-1]).save(tmp_path / "a.avif", quality=90)
+    assert predict([tmp_path / "a.avif"], tmp_path / "out", quick) == 0
+    assert (tmp_path / "out/a.png").is_file()
+    difference = read_image(tmp_path / "a.avif").astype(int) - picture
+    assert np.abs(difference).mean() < 10

@@ -137,6 +137,12 @@ def test_start_values_of_iitk2023_are_its_gaussian() -> None:
     assert np.abs(truncated).max() < 2.5 * deviation
 
 
+def test_cutm2024_with_the_two_dense_layers_of_its_text() -> None:
+    model = models.build("cutm2024", dense_layers=2)
+    assert model.count_params() == COUNTS["cutm2024"][0] + 128 * 128 + 128
+    assert [model.get_layer(f"dense{i}").units for i in (1, 2)] == [128, 128]
+
+
 def test_common_options() -> None:
     model = models.build("compact", dropout=0.6, head_l2=0.02, batch_norm_momentum=0.8)
     assert model.get_layer("dropout").rate == 0.6
@@ -164,6 +170,7 @@ def test_common_options() -> None:
         ("tiny", {"size": None}, "must be given"),
         ("tiny", {"size": 48.0}, "size must be an integer"),
         ("iitk2023_model1", {"size": 32}, "at least 36 pixels; got 32"),
+        ("cutm2024", {"dense_layers": 0}, "1 to 4 dense layers; got 0"),
         ("psg2025", {"attention": "self"}, "attention must be one of none, spatial, se, cbam; got 'self'"),
         ("resnet_transfer", {"backbone": "vgg19"}, "backbone must be one of resnet50, vgg16, efficientnetb0"),
     ],

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from decimal import ROUND_DOWN, ROUND_HALF_DOWN, ROUND_HALF_UP, Decimal
+from fractions import Fraction
 
 import pytest
 
@@ -61,6 +62,37 @@ def test_cells_say_what_fits() -> None:
 def test_share_of_numbers_that_a_small_test_set_can_give() -> None:
     fits = sum(granularity.reachable(f"{i / 100:.2f}", 148, "rounded") for i in range(10_001))
     assert fits == 149 + sum(1 for k in range(149) if math.gcd(k, 148) and len(printed_by(k, 148, 2, "rounded")) > 1)
+
+
+def test_a_mean_over_batches_against_enumeration() -> None:
+    n, batch, steps, rest = 11, 4, 3, 3
+    means = {(Fraction(full, batch) + Fraction(right, rest)) / steps for full in range(9) for right in range(rest + 1)}
+    for tenth in range(1001):
+        text = f"{tenth / 10:.1f}"
+        near = any(abs(100 * mean - Fraction(tenth, 10)) <= Fraction(1, 20) for mean in means)
+        assert granularity.as_batch_mean(text, n, batch, "rounded") == near, text
+    assert all(granularity.as_batch_mean(f"{i / 100:.2f}", 3589, 64) for i in range(6000, 7000, 7)), "it proves nothing"
+    assert granularity.as_batch_mean("50.0", 8, 4) and not granularity.as_batch_mean("51.0", 8, 4)
+    with pytest.raises(ValueError, match="at least 1 image"):
+        granularity.as_batch_mean("50.0", 8, 0)
+
+
+def test_the_statement_says_what_is_proved_and_what_is_not() -> None:
+    table = granularity.statement()
+    said = table["tested"] + ". " + table["what follows"]
+    assert list(said.index) == list(granularity.CASES)
+    assert "no share of its validation folder or its 13 full batches gives 65.053 or 64.983" in said["cutm2024"]
+    six = said["iitk2023 on FER2013"]
+    assert "Proved: no share of PublicTest or PrivateTest gives 68.66 or 63.59" in six
+    assert "5,740 for one" in six and "Inconclusive: some reading fits all." in six
+    assert granularity.sizes(granularity.CASES["iitk2023 on FER2013"].printed, [5740], "rounded") == [5740]
+    ckplus = said["iitk2023 on CK+"]
+    assert "15 % of 981 (n = 148): rounded 97.97, 93.92 fit" in ckplus
+    assert "20 % of 930 (n = 186): rounded 93.55 fits" in ckplus
+    assert "they do not share one test set of 20 to 399 images" in ckplus and "Inconclusive" in ckplus
+    assert said["psg2025 on FER2013"].count("cut off fits") == 2
+    with pytest.raises(ValueError, match=r"granularity of .* was examined"):
+        granularity.conclusion("nobody2020")
 
 
 @pytest.mark.parametrize("text", ["101", "-1", "1e1", "nan", "67,6", "many"])

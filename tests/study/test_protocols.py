@@ -28,6 +28,7 @@ def test_a_row_names_things_that_exist(row: Recipe) -> None:
     assert len(row.epochs) == len(row.learning_rates)
     assert row.ours <= {"split", "augmentation", "optimizer", "learning_rates", "epochs", "batch_size", "extra",
                         "monitor", "kept", "scored", "precision"}  # fmt: skip
+    assert row.ours.isdisjoint(row.partly) and all(hasattr(row, name) and text for name, text in row.partly.items())
 
 
 @ROWS
@@ -119,11 +120,16 @@ def test_the_table_says_what_is_ours_and_shouts_test() -> None:
     shown = table()
     assert len(shown) == len(REPORTED)
     psg = shown.loc[("psg2025", "psg2025", "ckplus")]
-    assert not any("(ours)" in cell for cell in psg), "everything is stated for CK+48"
+    assert not any("ours" in cell for cell in psg), "everything is stated for CK+48"
     assert psg["learning rates"] == "0.001 + 0.0001 + 1e-05" and psg["monitor"] == "TEST" and psg["kept"] == "last"
     iitk = shown.loc[("iitk2023", "iitk2023_model2", "fer2013")]
     assert iitk["learning rates"].endswith("(ours)") and iitk["batch size"] == "64"
-    assert shown.loc[("xavengers2025", "resnet_transfer", "fer2013"), "split"] == "Usage"
+    assert iitk["monitor"] == "validation" and iitk["epochs"] == "50 (50 to 100 stated)"
+    on_ckplus = shown.loc[("iitk2023", "iitk2023_model2", "ckplus")]
+    assert on_ckplus["split"] == "random, test 0.2 (share, seed and equal class shares ours)"
+    assert on_ckplus["monitor"] == "TEST (ours)" and on_ckplus["scored"] == "test"
+    assert shown.loc[("xavengers2025", "resnet_transfer", "fer2013"), "split"].startswith("Usage (stated in section")
+    assert "ranges" in shown.loc[("cutm2024", "cutm2024", "fer2013"), "augmentation"]
     assert "test" not in " ".join(shown["monitor"]) + " ".join(shown["kept"])
 
 
@@ -133,7 +139,9 @@ def test_claims_are_found_by_model_dataset_and_report() -> None:
     assert {claim.report for claim in claims.claims(report="iitk2023")} == {"iitk2023"}
     for row in REPORTED:
         assert sum(claim.headline for claim in claims.claims(row.model, row.dataset, row.report)) == 1
-    assert all(0 < claim.percent < 100 for claim in claims.CLAIMS)
+    assert all(1 < claim.percent < 100 and claim.place for claim in claims.CLAIMS)
+    assert (claims.headline("resnet_transfer", "fer2013").printed, claims.CLAIMS[-1].printed) == ("0.61", "0.6711")
+    assert claims.CLAIMS[-1].percent == 67.11
 
 
 def test_printed_reports_are_consistent_with_themselves() -> None:

@@ -1,19 +1,28 @@
-"""The full study's queue: what is in it, what it will take, and what becomes of it when the time is over."""
+"""The full study's queue: what is in it, what it will take, and what becomes of it when workers die or time is over."""
 
 from __future__ import annotations
 
+import contextlib
 import json
+import os
+import time
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
+import psutil
 import pytest
+import workers
+from made_records import written
 
 from fer_utils import records
+from fer_utils.analysis.prices import experiments
+from fer_utils.data.splits import SplitSpec
 from fer_utils.files.paths import store_for
 from fer_utils.records.config import Phase, RunConfig
-from fer_utils.study import queue, speed_probe
+from fer_utils.study import costs, executors, protocols, queue, rows, speed_probe
+from fer_utils.study.rows import Item
 
 ROOT = Path(__file__).resolve().parents[2]
 TINY = RunConfig("tiny", "synthetic", (Phase(1, 1e-3),), batch_size=32, dataset_options={"n_subjects": 6})
@@ -27,6 +36,19 @@ def declared(number: str, *cells: str) -> dict[str, Any]:
     for cell in cells:
         exec(found[cell], names)
     return names
+
+
+def seeds_of(*seeds: int) -> tuple[RunConfig, ...]:
+    return tuple(replace(TINY, seed=seed) for seed in seeds)
+
+
+@pytest.fixture
+def reports(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+    monkeypatch.setenv("FER_REPORTS", str(tmp_path))
+    return tmp_path
+
+
+# --- what is in it ---------------------------------------------------------------------------------------------------
 
 
 def test_the_queue_holds_what_the_notebooks_will_ask_for() -> None:
@@ -43,59 +65,243 @@ def test_the_queue_holds_what_the_notebooks_will_ask_for() -> None:
     assert len(wanted) > 60 and not {config.key for config in wanted} - queued
 
 
-def test_items_are_final_or_choose_on_validation_and_stand_once() -> None:
-    names = [item.name for item in queue.items()]
-    assert names[0] == "plain" and names[-1] == "psg-folds" and len(set(names)) == len(names)
-    for item in queue.items():
-        assert item.configs
-        for config in item.configs:
-            assert config.score_test or config.monitor == "validation"
-            assert "best_test" not in config.keep or config.protocol == "reported"
-    assert [item.name for item in queue.chosen(["strong", "plain"])] == ["plain", "strong"]
-    with pytest.raises(ValueError, match=r"Items of the queue are plain, .*; got other"):
+def test_the_main_figure_comes_first_and_every_item_stands_once() -> None:
+    found = queue.items()
+    names = [item.name for item in found]
+    assert len(set(names)) == len(names) and all(item.configs or item.searches for item in found)
+    assert [item.figure for item in found] == [True] * 9 + [False] * (len(found) - 9)
+    cells = {(row.model, row.dataset, p) for row in protocols.REPORTED for p in ("reported", "sound")}
+    served = {
+        (c.model, c.dataset, p) for item in found[:9] for c in item.configs for p in ("reported", "sound")
+        if protocols.serves(c, p)
+    }  # fmt: skip
+    assert served == cells, "each system of the reports, both ways"
+    for item in found:
+        assert all(c.score_test or c.monitor == "validation" for c in item.configs)
+        assert all("best_test" not in c.keep or c.protocol != "sound" for c in item.configs)
+    assert [item.name for item in queue.chosen(["strong", "psg-ckplus"])] == ["psg-ckplus", "strong"]
+    with pytest.raises(ValueError, match=r"Items of the queue are model1-ckplus, .*; got other"):
         queue.chosen(["other"])
 
 
-def test_hours_follow_from_the_images_a_second() -> None:
-    config = queue.chosen(["compact"])[0].configs[0]
-    keys = {queue.speed_key(config, phase.size) for phase in config.phases}
+def test_full_budgets_but_for_two_systems_that_say_so() -> None:
+    for item in queue.items()[:9]:
+        for config in item.configs:
+            stated = protocols.recipe(config.model, config.dataset).epochs
+            ran = tuple(phase.epochs for phase in config.phases)
+            assert ran == (rows.REDUCED[config.model] if "reduced" in item.question else stated)
+            assert config.seed == 0 and config.split.n_folds == 5
+    assert sum(rows.REDUCED["psg2025"]) >= 12 + 4 + 2
+
+
+def test_committed_records_leave_the_queue(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("FER_REPORTS", raising=False)
+    (model1, fer2013) = queue.chosen(["model1-ckplus", "model1-fer2013"])
+    assert queue.missing(model1) == queue.missing(fer2013) == []
+    assert queue.lacking(model1) == queue.lacking(fer2013) == 0
+
+
+def test_rows_that_no_report_describes() -> None:
+    with_copies, without = rows.copies("iitk2023_model1", seeds=(1,))
+    for config, design in ((with_copies, "copies in"), (without, "copies out")):
+        settings = {"epochs": 20, "max_train": None}
+        assert [config] == experiments.by_design("iitk2023_model1", "fer2013", design, (1,), **settings)
+    folds = rows.stratified("ckplus")
+    assert [c.split for c in folds] == SplitSpec("kfold", n_folds=5).folds()
+    assert folds[0].chosen_on_test == ("best_test",)
+    smaller = rows.held_out("iitk2023_model2", 0.15, (2,))
+    assert [(c.split.test_size, c.seed, c.epochs) for c in smaller] == [(0.15, 2, 50)]
+    assert not any(protocols.serves(c, p) for c in smaller for p in ("reported", "sound"))
+    (attention,) = queue.chosen(["attention"])
+    assert [c.model_options["attention"] for c in attention.configs] == ["none", "se", "cbam"]
+    assert all(c.split.fold == 0 and not c.score_test and c.epochs == 100 for c in attention.configs)
+    (precision,) = queue.chosen(["precision"])
+    assert {c.precision for c in precision.configs} == {"mixed_bfloat16"} and len(precision.configs) == 4
+    (searches,) = queue.chosen(["searches"])
+    assert [s.method for s in searches.searches] == ["random", "bayesian"]
+
+
+def test_a_transfer_waits_for_a_run_whose_id_is_known_before_it_is_trained(reports: Path) -> None:
+    nothing_known = queue.chosen(["compact"])[0].configs
+    assert not any(c.start_from for c in nothing_known), "no record tells the data's fingerprint"
+    written(store_for("fer2013"), RunConfig("tiny", "fer2013", (Phase(1, 1.0),)), "abcdef0123456789")
+    starts = {c.start_from for c in queue.chosen(["compact"])[0].configs} - {""}
+    small = protocols.compact(rows.SEEDS)
+    assert starts == {records.identify(config, "abcdef") for config in small}
+    record = written(store_for("fer2013"), small[0], "fedcba9876543210")
+    assert record.id in {c.start_from for c in queue.chosen(["compact"])[0].configs}
+
+
+def test_float32_on_record_makes_bfloat16_superfluous_but_in_its_price(reports: Path) -> None:
+    (plain, price) = queue.chosen(["model2-fer2013", "precision"])
+    assert {c.precision for c in plain.configs} == {"mixed_bfloat16"} and queue.lacking(plain) == 2
+    before = len(queue.missing(price))
+    for config in (*queue.in_float32(plain).configs, *(replace(c, precision="float32") for c in price.configs)):
+        if not records.find(config, store_for(config.dataset)):
+            written(store_for(config.dataset), config)
+    assert queue.missing(plain) == [] and queue.lacking(plain) == 0 and len(queue.missing(price)) == before
+    assert queue.in_float32(price) == price
+
+
+# --- what it will take -----------------------------------------------------------------------------------------------
+
+
+def test_parts_are_foreseen_without_the_data() -> None:
+    usage, merged, drawn = (c for name in ("model1-fer2013", "colab-fer2013", "cutm-fer2013")
+                            for c in queue.chosen([name])[0].configs[:1])  # fmt: skip
+    assert costs.sizes(usage) == {"train": 28_709, "validation": 3_589, "test": 3_589}
+    assert costs.sizes(merged) == {"train": 28_709, "validation": 0, "test": 7_178}
+    assert costs.sizes(drawn) == pytest.approx({"train": 28_821, "validation": 0, "test": 7_066})
+    (sound,) = (c for c in queue.chosen(["model1-ckplus"])[0].configs if c.split.fold == 4)
+    assert costs.sizes(sound) == pytest.approx({"train": 686.7, "validation": 98.1, "test": 196.2})
+    assert costs.sizes(replace(usage, split=SplitSpec(max_train=5000)))["train"] == 5000
+
+
+def test_hours_follow_from_the_images_a_second(reports: Path) -> None:
+    config = protocols.compact((0,))[0]
+    keys = {costs.speed_key(config, phase.size) for phase in config.phases}
     assert keys == {f"compact, {size} px, batch 128, strong" for size in (32, 40, 48)}
-    assert queue.hours(config, dict.fromkeys(keys, 1000.0)) == pytest.approx(72 * 28_709 / 1000 / 3600)
-    assert queue.hours(config, {}) is None
-    item = queue.Item("a", "b", (config, config))
-    assert queue.table([item]).loc["a", "hours alone"] == "not measured"
+    assert costs.speed_key(replace(config, precision="mixed_bfloat16"), None).endswith(", strong, bfloat16")
+    an_epoch = 28_709 + 3_589 / 3
+    assert costs.hours(config, dict.fromkeys(keys, 1000.0)) == pytest.approx(72 * an_epoch / 1000 / 3600)
+    assert costs.hours(config, {}) is None
+    item = Item("a", "b", (config, config))
+    assert queue.table([item]).loc["a", "hours"] == "not measured"
+    assert queue.table([item], dict.fromkeys(keys, 1000.0)).loc["a", "hours"] == f"{72 * an_epoch / 3.6e6:.2f}"
     assert queue.table([item]).loc["a", "runs"] == 1
+    (searches,) = queue.chosen(["searches"])
+    search = searches.searches[0]
+    speeds = {costs.speed_key(search.start, None): 100.0}
+    an_epoch = 981 * 0.8 * (0.875 + 0.125 / 3)
+    one = search.trials * search.max_epochs * an_epoch / 100 / 3600
+    assert queue.item_hours(searches, speeds) == pytest.approx(one * len(queue.missing_searches(searches)))
+
+
+def test_the_figure_comes_first_and_the_cheapest_cell_of_it(reports: Path) -> None:
+    names = ["psg-ckplus", "model1-ckplus", "model1-fer2013", "losses-ckplus", "seeds"]
+    found = queue.chosen(names)
+    declared_order = [item.name for item in found]
+    assert [item.name for item in queue.ordered(found, {})] == declared_order
+    speeds = {key: 100.0 for item in found for key in speed_probe.distinct([item])}
+    speeds |= {key: 2e5 for key in speeds if key.startswith("iitk2023_model1, 48 px, batch 64")}
+    first, *middle, losses, seeds = queue.ordered(found, speeds)
+    assert [first.name, *(i.name for i in middle), losses.name, seeds.name] == [
+        "model1-fer2013", "model1-ckplus", "psg-ckplus", "losses-ckplus", "seeds"
+    ]  # fmt: skip
+    taken = [costs.hours(config, speeds) for config in seeds.configs]
+    assert taken == sorted(taken), "seeds go by cost"
+
+
+def test_speeds_are_measured_once_and_kept(reports: Path) -> None:
+    only = Item("a", "b", (TINY,))
+    (key,) = speed_probe.distinct([only])
+    found = speed_probe.run([only], steps=2)
+    assert list(found) == [key] == ["tiny, 48 px, batch 32, none"] and found[key] > 0
+    assert speed_probe.speeds() == found == speed_probe.run([only], steps=2), "the second time it is loaded"
+    assert speed_probe.speeds("another device") == {} == speed_probe.speeds(workers=2)
+    assert queue.item_hours(only, found) > 0
+
+
+def test_several_processes_are_compared_with_one(reports: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(speed_probe, "most_workers", lambda: 2)
+    item = Item("a", "b", seeds_of(0, 1))
+    (key,) = speed_probe.distinct([item])
+    monkeypatch.setattr(speed_probe, "speeds", lambda name=None, workers=1: {key: 100.0} if workers == 1 else {})
+    for together, expected in ((60.0, 2), (40.0, 1)):
+        monkeypatch.setattr(speed_probe, "_together", lambda *_, t=together: 2 * t)
+        monkeypatch.setattr(records, "measure", lambda *_: None)
+        assert speed_probe.paying([item]) == expected
+    assert speed_probe.paying([]) == 1
+
+
+def test_processes_that_are_timed_together_wait_for_each_other(tmp_path: Path) -> None:
+    (tmp_path / "another").touch()
+    assert speed_probe.fed(TINY, None, 1, tmp_path, 2) > 0 and len(list(tmp_path.iterdir())) == 2
+
+
+def test_what_the_harness_adds_is_measured_in_both_precisions() -> None:
+    for precision in ("float32", "mixed_bfloat16"):
+        found = speed_probe.overhead(replace(TINY, precision=precision), steps=3, rounds=2)
+        assert found["bare"] > 0 and found["fed"] > 0 and found["added"] > -1
+
+
+# --- what becomes of it ----------------------------------------------------------------------------------------------
 
 
 @pytest.fixture
-def item(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> queue.Item:
-    monkeypatch.setenv("FER_REPORTS", str(tmp_path))
+def told(monkeypatch: pytest.MonkeyPatch, reports: Path) -> Callable[[Callable[..., str]], Path]:
+    """Have processes do something light instead of training, and note it in a folder."""
+
+    def arrange(what: Callable[..., str]) -> Path:
+        notes = reports / "notes"
+        notes.mkdir()
+        monkeypatch.setenv("NOTES", str(notes))
+        monkeypatch.setattr(queue, "_do", what)
+        return notes
+
+    return arrange
+
+
+def test_a_process_that_dies_is_named_and_its_run_is_taken_up_again(
+    told: Callable[..., Path], capsys: pytest.CaptureFixture[str]
+) -> None:
+    notes, begun = told(workers.job_dies_once), time.monotonic()
+    state = queue.run([Item("a", "b", seeds_of(0, 1, 9, 2))], workers=2)
+    assert time.monotonic() - begun < 60
+    said, printed = list(state), capsys.readouterr().out
+    assert [said[0], said[1], said[3]] == ["done"] * 3
+    assert said[2].startswith("failed: its process ") and said[2].endswith("in 3 tries") and "SIGKILL" in said[2]
+    assert printed.count("taken up again") == 3, printed
+    assert f"seed 0 {TINY.key}: its process " in printed and "(as the system does where memory runs out)" in printed
+    tries = {seed: len(list(notes.glob(f"seed{seed}-*"))) for seed in (0, 1, 2, 9)}
+    assert tries == {0: 2, 1: 1, 2: 1, 9: 3}
+
+
+def working() -> list[psutil.Process]:
+    """Processes of pools that are still there."""
+    found = []
+    for process in psutil.Process().children(recursive=True):
+        with contextlib.suppress(psutil.NoSuchProcess):
+            found += [process] * ("spawn_main" in " ".join(process.cmdline()))
+    return found
+
+
+def test_when_the_time_is_over_what_is_under_way_is_stopped(told: Callable[..., Path]) -> None:
+    told(workers.job_sleeps)
+    (store_for("synthetic") / records.identify(TINY, "0123456789")).mkdir(parents=True)
+    begun = time.monotonic()
+    state = queue.run([Item("a", "b", seeds_of(0, 1))], minutes=2 / 60)
+    assert time.monotonic() - begun < 30 and list(state) == ["under way", "not begun"]
+    assert not psutil.wait_procs(working(), timeout=30)[1]
+
+
+def test_a_run_begins_after_the_one_that_it_starts_from(told: Callable[..., Path]) -> None:
+    notes = told(workers.job_leaves_a_record)
+    parent = records.identify(TINY, "0123456789")
+    child, orphan = (replace(TINY, seed=seed, start_from=start) for seed, start in ((1, parent), (2, "nothing:last")))
+    state = queue.run([Item("a", "b", (orphan, child, TINY))], workers=2)
+    assert list(state) == ["not begun: waits for nothing:last", "done", "done"]
+    (first, second) = (notes / "seed0-0", notes / "seed1-0")
+    assert first.stat().st_mtime_ns < second.stat().st_mtime_ns
+
+
+def test_real_runs_are_trained_measured_and_loaded_the_next_time(reports: Path) -> None:
     wrong = replace(TINY, model_options={"width": -1.0})
-    return queue.Item("a", "b", (TINY, wrong, replace(TINY, seed=1)))
-
-
-def test_what_fails_is_named_and_stops_nothing_else(item: queue.Item) -> None:
-    state = queue.run([item])
-    assert list(state) == ["done", state.iloc[1], "done"] and state.iloc[1].startswith("failed: ValueError: width")
+    items = [Item("a", "b", (TINY, wrong, replace(TINY, seed=1)))]
+    then = [(workers.due, workers.take)]
+    state = queue.run(items, then=then)
+    assert state.iloc[0] == "done" and state.iloc[1].startswith("failed: ValueError: width")
+    assert state.iloc[2] == "failed: trained, but not measured: ValueError: no such layer"
     assert len(records.find_all(store_for("synthetic"))) == 2
-    assert len(queue.missing(item)) == 1, "what is on record is not trained again"
+    assert queue.missing(items[0]) == [wrong], "what is on record is not trained again"
+    assert [job.config for job in queue.jobs(items, then=then).values()] == [wrong, replace(TINY, seed=1)]
 
 
-def test_when_the_time_is_over_the_rest_waits(item: queue.Item) -> None:
-    long = replace(TINY, phases=(Phase(100_000, 1e-3),))
-    state = queue.run([queue.Item("a", "b", (long, TINY))], minutes=1e-3)
-    assert list(state) == ["not begun", "not begun"]
-    assert not records.find_all(store_for("synthetic"))
-
-
-def test_a_probe_times_what_is_missing(item: queue.Item, monkeypatch: pytest.MonkeyPatch) -> None:
-    only = queue.Item("a", "b", item.configs[:1])
-    table = speed_probe.run([only], steps=2)
-    assert list(table.index) == ["tiny, 48 px, batch 32, none"] and (table > 0).all(axis=None)
-    assert list(table) == ["bare", "fed", "generator"]
-    assert speed_probe.speeds() == table["fed"].to_dict()
-    pd.testing.assert_frame_equal(speed_probe.run([only], steps=2), table)  # loaded
-    other = queue.Item("b", "c", (replace(TINY, batch_size=16),))
-    assert speed_probe.speeds() | speed_probe.run([other], steps=2)["fed"].to_dict() == speed_probe.speeds()
-    assert len(speed_probe.speeds()) == 2, "a second probe adds to the first"
-    assert speed_probe.speeds("another device") == {}
+@pytest.mark.skipif(not hasattr(os, "sched_getaffinity"), reason="processes keep to cores on Linux alone")
+def test_processes_keep_to_their_cores() -> None:
+    here = sorted(os.sched_getaffinity(0))
+    shares = speed_probe.shares(len(here))
+    assert shares is None or shares == [[core] for core in here]
+    with executors.process_pool(2, [here[:1], here[-1:]]) as pool:
+        found = [pool.submit(workers.cores) for _ in range(2)]
+        assert sorted(future.result() for future in found) == sorted([here[:1], here[-1:]])

@@ -19,10 +19,11 @@ from killing import ROOT, TINY, assert_no_litter, assert_same_record, lengthened
 from fer_utils import records
 from fer_utils.data.splits import SplitSpec
 from fer_utils.files import locks
+from fer_utils.files.paths import store_for
 from fer_utils.records import Record
 from fer_utils.records.config import RunConfig
-from fer_utils.study import StudyError, process_pool, run_study, runs
-from fer_utils.training import run
+from fer_utils.study import StudyError, process_pool, queue, run_study, runs
+from fer_utils.training import checkpoint, run
 
 LONG = lengthened(replace(TINY, seed=1), 12)
 STUDY = [LONG, *(lengthened(replace(TINY, seed=seed), 3) for seed in (2, 3, 4))]
@@ -184,6 +185,38 @@ def test_a_process_that_dies_takes_no_other_run_with_it(tmp_path: Path, monkeypa
     assert {record.config.seed for record in records.find_all(tmp_path)} == {1, 2, 3}
     epochs = {seed: (tmp_path / f"epochs-{seed}").read_text().split() for seed in (1, 2, 3)}
     assert epochs == {1: ["0", "1", "2", "2", "3"], 2: list("0123"), 3: list("0123")}
+
+
+def job_in_a_process_that_dies(job: queue.Job) -> str:
+    """What the queue has a process do; that of the long run's first try dies after its second checkpoint."""
+    save, queue._CHECKPOINT_SECONDS = checkpoint.save, 0.0
+    died, saved = store_for("synthetic").parent / "died", []
+
+    def deadly(*arguments: object) -> None:
+        save(*arguments)
+        saved.append(1)
+        if job.config.seed == LONG.seed and len(saved) == 2 and not died.exists():
+            died.touch()
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    checkpoint.save = deadly
+    try:
+        return queue._do(job)
+    finally:
+        checkpoint.save = save
+
+
+def test_the_queue_outlives_its_processes_and_takes_their_runs_up_again(
+    reference: list[Record], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("FER_REPORTS", str(tmp_path))
+    monkeypatch.setattr(queue, "_do", job_in_a_process_that_dies)
+    state = queue.run([queue.Item("a", "b", tuple(STUDY))], workers=2)
+    assert set(state) == {"done"} and (store_for("synthetic").parent / "died").exists()
+    assert f"{LONG.key}: its process " in (said := capsys.readouterr().out) and said.count("taken up again") == 1
+    for expected in reference:
+        assert_same_record(Record(store_for("synthetic") / expected.id), expected)
+    assert_no_litter(store_for("synthetic"))
 
 
 POOL = """

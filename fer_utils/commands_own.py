@@ -1,0 +1,78 @@
+"""Commands for pictures of one's own: crop the faces, then train a recognizer on them."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from fer_utils.files.paths import reports_root
+
+
+def add_patterns(parser: argparse.ArgumentParser) -> None:
+    """The arguments that tell persons and videos by the names of files."""
+    where = "whose first group, in the name of a picture (with a / in it: in its path), is the"
+    parser.add_argument("--subjects", metavar="PATTERN", default="", help=f"regular expression {where} person")
+    parser.add_argument("--sequences", metavar="PATTERN", default="", help=f"such an expression {where} video")
+
+
+def patterns(options: argparse.Namespace) -> dict[str, str]:
+    """The options of `load("folders", ...)` that were given."""
+    given = {"subjects": options.subjects, "sequences": options.sequences}
+    return {name: pattern for name, pattern in given.items() if pattern}
+
+
+def add_crop(commands: argparse._SubParsersAction) -> None:
+    """`crop IN OUT`."""
+    from fer_utils.live import fetch
+
+    parser = commands.add_parser("crop", help="find and crop the face of each picture of a folder, as a dataset")
+    parser.add_argument("source", type=Path, metavar="IN", help="folder of pictures")
+    parser.add_argument("out", type=Path, metavar="OUT", help="new folder for the faces, in the same tree")
+    fetch.add_options(parser)
+    parser.add_argument("--largest", action="store_true", help="of several faces take the largest, instead of none")
+    parser.set_defaults(command=_crop)
+
+
+def add_train(commands: argparse._SubParsersAction) -> None:
+    """`train FOLDER`."""
+    parser = commands.add_parser("train", help="a recognizer from pictures of your own, in one folder for each class")
+    parser.add_argument("folder", type=Path, help="of faces (crop whole photographs first: crop IN OUT)")
+    add_patterns(parser)
+    parser.add_argument("--by-persons", action="store_true", help="divide by persons, whatever train/ and test/ say")
+    parser.add_argument("--model", default="compact", help="the network (default: compact)")
+    parser.add_argument("--epochs", type=int, help="how long to train (default: 40, or more for few pictures)")
+    parser.add_argument("--start-from", metavar="RUN", default="", help="begin with the weights of a finished run")
+    parser.add_argument("--seed", type=int, default=0, help="of split, weights and order (default: 0)")
+    parser.add_argument("--out", type=Path, help="the recognizer's .onnx file (default: in reports/own/)")
+    parser.set_defaults(command=_train)
+
+
+def _crop(options: argparse.Namespace) -> int:
+    from fer_utils.live import crop_folder, detectors, fetch
+
+    if options.fetch_detector:
+        print(fetch.fetch())
+    return crop_folder.crop(options.source, options.out, detectors.get(options.detector), options.largest)
+
+
+def _train(options: argparse.Namespace) -> int:
+    from fer_utils.data import load, splits
+    from fer_utils.live import export
+    from fer_utils.study import own_pictures
+    from fer_utils.training import run
+
+    told = patterns(options)
+    dataset = load("folders", options.folder, **told)
+    config = own_pictures.plan(
+        dataset, told, model=options.model, epochs=options.epochs, seed=options.seed, by_persons=options.by_persons,
+        start_from=options.start_from,
+    )  # fmt: skip
+    split = splits.make(dataset, config.split)
+    print("\n".join([*own_pictures.described(dataset), *own_pictures.leaking(dataset, split)]), flush=True)
+    record = run(config, dataset=dataset)
+    out = options.out or reports_root() / "own" / f"{options.folder.resolve().name}.onnx"
+    path = export.export(record, out)
+    print("\n".join(own_pictures.score(dataset, split, record)))
+    print(f"record: {record.path}\nrecognizer: {path} ({path.stat().st_size:,} bytes)")
+    print(f"use it: python -m fer_utils predict PICTURES --model {path}")
+    return 0
