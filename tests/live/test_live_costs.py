@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 
 from fer_utils.data import augmentation
-from fer_utils.live import bench, costs, export
+from fer_utils.live import bench, costs, export, networks
 from fer_utils.live.images import read_image
 
 pytest.importorskip("onnxruntime")
