@@ -15,11 +15,11 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
-from fer_utils.data.folders import ALIASES
+from fer_utils.data import naming
 from fer_utils.files.writing import atomic, replacing
+from fer_utils.live import kinds
 from fer_utils.live.faces import Face
 from fer_utils.live.images import UnreadableError
-from fer_utils.live.kinds import IMAGES
 from fer_utils.live.recognizer import EmotionRecognizer
 
 _Z = 1.959963984540054  # 97.5 % quantile of the normal distribution
@@ -56,24 +56,28 @@ def wilson(k: int, n: int) -> tuple[float, float, float]:
     return 100 * share, 100 * max(low, 0.0), 100 * min(high, 1.0)
 
 
-def collect(folder: Path, class_names: Sequence[str]) -> list[tuple[Path, str]]:
+def collect(folder: Path, class_names: Sequence[str], out: Path) -> list[tuple[Path, str]]:
     """Every picture below the folder's subfolders and the class that the subfolder's name says, in order.
+
+    Args:
+        folder: holds a folder for each expression; usual other names of expressions are understood.
+        class_names: the k classes of the network.
+        out: passed over, where it lies among them.
 
     Raises:
         ValueError: no such folder, a subfolder that is named after no class of the network, or no picture at all.
     """
-    known = {alias: name for alias, name in ALIASES.items() if name in class_names} | {c: c for c in class_names}
     rule = f"Pictures lie in one folder for each expression ({', '.join(class_names)})"
     if not folder.is_dir():
         raise ValueError(f"{rule}; {folder} is no folder. Name the folder that holds them.")
     found = []
     for inside in sorted(path for path in folder.iterdir() if path.is_dir() and not path.name.startswith(".")):
-        if inside.name.lower() not in known:
+        truth = inside.name.lower() if inside.name.lower() in class_names else naming.expression(inside.name)
+        if truth not in class_names:
             raise ValueError(f"{rule}; {inside} is none of these. Rename it or move it away.")
-        pictures = sorted(path for path in inside.rglob("*") if path.suffix.lower() in IMAGES)
-        found += [(path, known[inside.name.lower()]) for path in pictures if not path.name.startswith(".")]
+        found += [(path, truth) for path in kinds.files(inside, out, kinds.IMAGES)]
     if not found:
-        raise ValueError(f"{rule}; in {folder} there are no pictures so ({', '.join(IMAGES)}). Sort them into folders.")
+        raise ValueError(f"{rule}; in {folder} there are none ({', '.join(kinds.IMAGES)}). Sort them into folders.")
     return found
 
 
@@ -92,11 +96,12 @@ def evaluate(folder: Path, out: Path, recognizer: EmotionRecognizer, overwrite: 
     Raises:
         ValueError: see `collect`; or tables are there already.
     """
-    jobs = collect(folder, recognizer.class_names)
+    jobs = collect(folder, recognizer.class_names, out)
     there = [out / name for name in ("pictures.csv", "classes.csv", "confusion.csv") if (out / name).exists()]
     if there and not overwrite:
         raise ValueError(f"Nothing is overwritten without --overwrite; {there[0]} is there. Add it, or another --out.")
     seen, failed = _read(jobs, recognizer)
+    failed += kinds.left_out(folder, out)
     for line in failed:
         print(line, file=sys.stderr)
     if not seen:

@@ -82,9 +82,11 @@ def test_nothing_is_overwritten_and_a_broken_file_is_named(
     pictures: Path, recognizer: EmotionRecognizer, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (pictures / "Happy/broken.jpg").write_bytes(b"no picture")
+    (pictures / "Happy/phone.heic").write_bytes(b"of a kind that is not read")
     assert evaluate.evaluate(pictures, tmp_path / "out", recognizer) == 1
     printed = capsys.readouterr()
-    assert "broken.jpg" in printed.err and "6 pictures" in printed.out
+    assert "broken.jpg" in printed.err and "phone.heic: .heic files are not read" in printed.err
+    assert "6 pictures" in printed.out
     with pytest.raises(ValueError, match="Nothing is overwritten without --overwrite"):
         evaluate.evaluate(pictures, tmp_path / "out", recognizer)
     assert evaluate.evaluate(pictures, tmp_path / "out", recognizer, overwrite=True) == 1
@@ -95,9 +97,9 @@ def test_folders_of_other_names_are_explained(
 ) -> None:
     (tmp_path / "mine/bored").mkdir(parents=True)
     with pytest.raises(ValueError, match=r"bored is none of these\. Rename it"):
-        evaluate.collect(tmp_path / "mine", recognizer.class_names)
+        evaluate.collect(tmp_path / "mine", recognizer.class_names, tmp_path / "out")
     (tmp_path / "mine/bored").rename(tmp_path / "mine/fearful")
-    with pytest.raises(ValueError, match="there are no pictures so"):
-        evaluate.collect(tmp_path / "mine", recognizer.class_names)
+    with pytest.raises(ValueError, match="there are none"):
+        evaluate.collect(tmp_path / "mine", recognizer.class_names, tmp_path / "out")
     assert main(["evaluate", str(tmp_path / "absent")]) == 2
     assert "is no folder" in capsys.readouterr().err
