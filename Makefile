@@ -59,7 +59,7 @@ $(EXECUTED): $(REPORTS)/$(PROFILE)/%.ipynb: notebooks/%.ipynb notebooks/profiles
 	  echo "$(PROFILE): $* done in $$((SECONDS - start)) s"
 
 print-%: ; @echo '$($*)'
-.PHONY: help reproduce queue test survival-test browser-test webcam bench data tables lab lint audit lock clean
+.PHONY: help reproduce queue test survival-test browser-test wheel-test webcam detector bench data tables lab lint audit lock clean
 help:  ## show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## */  make \1|/' | column -t -s '|'
 	@echo "  PROFILE=quick (default), cpu or full;  GPU=1 for TensorFlow's CUDA build;  PY=python to use your own environment"
@@ -79,6 +79,9 @@ survival-test: $(READY)  ## kill trainings, searches and notebooks at any moment
 
 browser-test: $(READY)  ## run the live demo in a real JupyterLab and Chromium with a camera that is a file
 	$(PY) -m pytest -n 0 -m browser tests/browser
+
+wheel-test: $(READY)  ## build the wheel, install it alone in a bare environment, and predict (needs the network)
+	$(PY) -m pytest -n 0 -m wheel tests/wheel
 
 lint: $(READY)  ## check the code, the notebooks, and that imports run one way through the package
 	$(PY) -m ruff check .
@@ -103,12 +106,15 @@ lab: $(READY)  ## open the notebooks in JupyterLab, on this machine only
 webcam: $(READY)  ## predicted expressions in a window, from the camera (CAMERA=0) or a file (VIDEO=path)
 	$(PY) -m fer_utils.live.desktop $(if $(VIDEO),--video "$$VIDEO",--camera $(or $(CAMERA),0))
 
+detector: $(READY)  ## fetch YuNet, a detector of 230 KB, into the user's cache, from where every command takes it
+	$(PY) -m fer_utils predict --fetch-detector
+
 audit: $(READY)  ## look for known vulnerabilities among the locked packages (needs the network)
 	$(PY) .ci/audit $(VENV)/audit $(LOCK)
 
 lock:  ## resolve pyproject.toml anew into the lock files (needs uv)
-	uv pip compile pyproject.toml --extra tensorflow --extra jax --extra live --extra notebooks --extra test --extra cluster $(UV_LOCK) -o requirements.lock
-	uv pip compile pyproject.toml --extra gpu --extra live --extra notebooks --extra test --extra cluster $(UV_LOCK) -o requirements-gpu.lock
+	uv pip compile pyproject.toml --extra study --extra tensorflow --extra jax --extra bench --extra notebooks --extra test --extra cluster $(UV_LOCK) -o requirements.lock
+	uv pip compile pyproject.toml --extra study --extra gpu --extra bench --extra notebooks --extra test --extra cluster $(UV_LOCK) -o requirements-gpu.lock
 UV_LOCK := --universal --python-version 3.11 --generate-hashes --no-emit-index-url --quiet --custom-compile-command "make lock"
 
 clean:  ## remove what the quick profile and the tools have made; records, data and .venv stay

@@ -12,16 +12,20 @@ from typing import TYPE_CHECKING
 
 from fer_utils import commands_own
 from fer_utils.files import writing
-from fer_utils.files.paths import reports_root
+from fer_utils.files.paths import is_checkout, reports_root
 
 if TYPE_CHECKING:
+    from fer_utils.live import EmotionRecognizer
     from fer_utils.records import Record
+
+ANYWHERE = ("predict", "evaluate", "crop")
+"""Commands that need no checkout and none of the study's libraries."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; returns its exit code."""
-    parser = argparse.ArgumentParser(prog="python -m fer_utils", description=__doc__)
-    commands = parser.add_subparsers(required=True, metavar="command")
+    parser = argparse.ArgumentParser(prog=_called(), description=__doc__)
+    commands = parser.add_subparsers(required=True, metavar="command", dest="name")
     _add_data(commands)
     commands_own.add_crop(commands)
     commands_own.add_train(commands)
@@ -32,9 +36,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     _add_execute(commands)
     _add_tables(commands)
     _add_predict(commands)
+    _add_evaluate(commands)
     _add_export(commands)
     options = parser.parse_args(arguments)
     try:
+        _check_place(options.name)
         return options.command(options)
     except Exception as error:
         if (sentence := _sentence(error)) is None:
@@ -43,8 +49,33 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 2
 
 
+def console() -> int:
+    """What the script `fer-study` runs."""
+    sys.stdout.reconfigure(errors="backslashreplace")  # names of files need not be text
+    return main()
+
+
+def _called() -> str:
+    return "fer-study" if Path(sys.argv[0]).stem == "fer-study" else "python -m fer_utils"
+
+
+def _check_place(command: str) -> None:
+    """Refuse, outside a checkout of the project, what works on the study's own files.
+
+    Raises:
+        ValueError: as said.
+    """
+    if command not in ANYWHERE and not is_checkout():
+        raise ValueError(
+            f"`{command}` works on the study's own records and notebooks and needs a checkout of the project; this is "
+            f"an installed package, which has {', '.join(ANYWHERE)} alone. Clone the project and run `make` there."
+        )
+
+
 def _sentence(error: Exception) -> str | None:
     """What a user is told instead of a traceback; None for what is the program's own fault."""
+    if isinstance(error, ModuleNotFoundError) and error.name and not error.name.startswith("fer_utils"):
+        return f"The package {error.name} is missing. Run `make`, or: python -m pip install -e '.[study,tensorflow]'."
     if isinstance(error, ValueError):
         return str(error)
     if isinstance(error, OSError):
@@ -122,13 +153,27 @@ def _add_tables(commands: argparse._SubParsersAction) -> None:
 
 
 def _add_predict(commands: argparse._SubParsersAction) -> None:
+    from fer_utils.live import fetch
+
     parser = commands.add_parser("predict", help="predicted expressions in images, folders, videos")
-    parser.add_argument("paths", nargs="+", type=Path, metavar="PATH", help="image, video (sound is lost) or folder")
+    parser.add_argument("paths", nargs="*", type=Path, metavar="PATH", help="image, video (sound is lost) or folder")
     parser.add_argument("--out", type=Path, default=Path("predictions"), help="folder for copies and predictions.csv")
     parser.add_argument("--model", help="an exported .onnx file or a run's id (default: the one that ships)")
-    parser.add_argument("--detector", default="haar", help="haar (default), or the path of a YuNet .onnx file")
+    fetch.add_options(parser)
     parser.add_argument("--overwrite", action="store_true", help="replace files of an earlier call in --out")
     parser.set_defaults(command=_predict)
+
+
+def _add_evaluate(commands: argparse._SubParsersAction) -> None:
+    from fer_utils.live import fetch
+
+    parser = commands.add_parser("evaluate", help="how good it is on your own pictures, in one folder per expression")
+    parser.add_argument("folder", type=Path, help="holds a folder of pictures for each expression: angry, happy, ...")
+    parser.add_argument("--out", type=Path, default=Path("evaluation"), help="folder for the tables")
+    parser.add_argument("--model", help="an exported .onnx file or a run's id (default: the one that ships)")
+    fetch.add_options(parser)
+    parser.add_argument("--overwrite", action="store_true", help="replace tables of an earlier call in --out")
+    parser.set_defaults(command=_evaluate)
 
 
 def _add_export(commands: argparse._SubParsersAction) -> None:
@@ -254,14 +299,32 @@ def _tables(options: argparse.Namespace) -> int:
 
 
 def _predict(options: argparse.Namespace) -> int:
-    from fer_utils.live import EmotionRecognizer
+    from fer_utils.live import fetch
     from fer_utils.live.predict import predict
 
+    if options.fetch_detector:
+        print(fetch.fetch())
+        if not options.paths:
+            return 0
+    return predict(options.paths, options.out, _recognizer(options), options.overwrite)
+
+
+def _evaluate(options: argparse.Namespace) -> int:
+    from fer_utils.live import fetch
+    from fer_utils.live.evaluate import evaluate
+
+    if options.fetch_detector:
+        print(fetch.fetch())
+    return evaluate(options.folder, options.out, _recognizer(options), options.overwrite)
+
+
+def _recognizer(options: argparse.Namespace) -> EmotionRecognizer:
+    from fer_utils.live import EmotionRecognizer
+
     try:
-        recognizer = EmotionRecognizer(options.model, options.detector)
+        return EmotionRecognizer(options.model, options.detector)
     except ImportError as error:
         raise ValueError(error) from error
-    return predict(options.paths, options.out, recognizer, options.overwrite)
 
 
 def _export(options: argparse.Namespace) -> int:
@@ -277,5 +340,4 @@ def _export(options: argparse.Namespace) -> int:
 
 
 if __name__ == "__main__":
-    sys.stdout.reconfigure(errors="backslashreplace")  # names of files need not be text
-    sys.exit(main())
+    sys.exit(console())

@@ -33,10 +33,12 @@ def audit(options: argparse.Namespace) -> int:
 
 def add_crop(commands: argparse._SubParsersAction) -> None:
     """`crop IN OUT`."""
+    from fer_utils.live import fetch
+
     parser = commands.add_parser("crop", help="find and crop the face of each picture of a folder, as a dataset")
     parser.add_argument("source", type=Path, metavar="IN", help="folder of pictures")
     parser.add_argument("out", type=Path, metavar="OUT", help="new folder for the faces, in the same tree")
-    parser.add_argument("--detector", default="haar", help="haar (default), or the path of a YuNet .onnx file")
+    fetch.add_options(parser)
     parser.add_argument("--largest", action="store_true", help="of several faces take the largest, instead of none")
     parser.set_defaults(command=_crop)
 
@@ -56,8 +58,10 @@ def add_train(commands: argparse._SubParsersAction) -> None:
 
 
 def _crop(options: argparse.Namespace) -> int:
-    from fer_utils.live import crop_folder, detectors
+    from fer_utils.live import crop_folder, detectors, fetch
 
+    if options.fetch_detector:
+        print(fetch.fetch())
     return crop_folder.crop(options.source, options.out, detectors.get(options.detector), options.largest)
 
 

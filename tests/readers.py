@@ -26,7 +26,7 @@ from PIL import Image
 from fer_utils import records
 from fer_utils.data import EXPRESSIONS, FERPLUS_EXPRESSIONS, FaceDataset, cache, load
 from fer_utils.live import read_image
-from fer_utils.live.export import Description
+from fer_utils.live.description import Description
 from fer_utils.live.webcam import decode_jpeg
 
 FACES = np.random.default_rng(0).integers(0, 256, (4, 48, 48), dtype=np.uint8)

@@ -19,8 +19,8 @@ from packaging.requirements import Requirement
 ROOT = Path(__file__).resolve().parent.parent
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("[0-9][0-9]_*.ipynb"))
 LOCKS = {
-    "requirements.lock": ("tensorflow", "jax", "live", "notebooks", "test", "cluster"),
-    "requirements-gpu.lock": ("gpu", "live", "notebooks", "cluster"),
+    "requirements.lock": ("study", "tensorflow", "jax", "bench", "notebooks", "test", "cluster"),
+    "requirements-gpu.lock": ("study", "gpu", "bench", "notebooks", "cluster"),
 }
 
 
@@ -120,7 +120,8 @@ def test_the_address_of_a_scheduler_reaches_the_notebooks() -> None:
 
 def test_help_lists_every_public_target() -> None:
     text = subprocess.run(["make", "help"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
-    for target in ("reproduce", "test", "survival-test", "browser-test", "webcam", "data", "lab", "lint", "clean"):
+    targets = "reproduce test survival-test browser-test wheel-test webcam detector data tables lab lint clean"
+    for target in targets.split():
         assert f"make {target} " in text
 
 

@@ -30,7 +30,7 @@ from fer_utils import models, records
 from fer_utils.__main__ import main
 from fer_utils.data import cache
 from fer_utils.live import SourceError, VideoFile, engines, export, graph
-from fer_utils.live.export import Description
+from fer_utils.live.description import Description
 from fer_utils.models import weight_files
 from fer_utils.training import weights
 
@@ -46,7 +46,7 @@ FORBIDDEN_CALLS = {
     "shutil.unpack_archive",
 }  # fmt: skip
 ALLOWED = {
-    ("live/modelfiles.py", "keras.saving.load_model"),  # with safe_mode=True, after what the file claims was checked
+    ("live/kerasfiles.py", "keras.saving.load_model"),  # with safe_mode=True, after what the file claims was checked
     ("training/checkpoint.py", "np.load"),  # with allow_pickle=False; a training's own file
 }
 FORBIDDEN_MODULES = {"pickle", "cPickle", "dill", "cloudpickle", "joblib", "marshal", "shelve"}

@@ -19,6 +19,9 @@ import cv2
 import keras
 import numpy as np
 
+from fer_utils.data.preparation import check_images, resize
+from fer_utils.data.preparation import prepare as prepare
+
 DRAW = np.dtype(  # degrees; fractions of the size; factors, below 1 enlarging; flip; grey values in [0, 1]
     [(name, "f8") for name in ("rotation", "shift_x", "shift_y", "zoom_x", "zoom_y")]
     + [("flip", "?"), ("brightness", "f8"), ("contrast", "f8"), ("erase_grey", "f8")]
@@ -137,31 +140,6 @@ def draw(policy: str | Policy, seed: int, epoch: int, n: int) -> np.ndarray:
     return draws
 
 
-def _check_images(images: np.ndarray, square: bool) -> None:
-    rule = "grey uint8 (n, s, s)" if square else "grey uint8 (n, h, w) or (h, w)"
-    fits = images.ndim == 3 and images.shape[1] == images.shape[2] if square else images.ndim in (2, 3)
-    message = f"Images must be {rule}, got {images.dtype} {images.shape}: drop channels, do not scale."
-    _require(fits and images.dtype == np.uint8, message)
-
-
-def _resize(image: np.ndarray, size: int) -> np.ndarray:
-    """uint8 (size, size): area averaging where the image shrinks (no aliasing), bilinear where it grows."""
-    shrinks = min(image.shape) >= size
-    return cv2.resize(image, (size, size), interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR)
-
-
-def prepare(images: np.ndarray, size: int = 48) -> np.ndarray:
-    """The one preprocessing of this study, in training and at run time: size, then grey values / 255.
-
-    From uint8 (n, h, w) or one image (h, w), else ValueError, to float32 (n, size, size, 1) in [0, 1].
-    """
-    _check_images(images, square=False)
-    images = images[None] if images.ndim == 2 else images
-    if images.shape[1:] != (size, size):
-        images = np.array([_resize(image, size) for image in images], np.uint8).reshape(-1, size, size)
-    return np.divide(images, np.float32(255), dtype=np.float32)[..., None]
-
-
 def matrices(draws: np.ndarray, size: int, out_size: int) -> np.ndarray:
     """Affine matrices of the draws: float64 (b, 2, 3), from output pixel (x, y, 1) to input pixel (x, y).
 
@@ -187,7 +165,7 @@ def _warp(images: np.ndarray, draws: np.ndarray, out_size: int) -> np.ndarray:
         if moves[i]:
             cv2.warpAffine(images[i], matrix, side, warped[i], flags, cv2.BORDER_REPLICATE)
         else:
-            image = images[i] if size == out_size else _resize(images[i], out_size)
+            image = images[i] if size == out_size else resize(images[i], out_size)
             warped[i] = image[:, ::-1] if draws["flip"][i] else image
     return warped
 
@@ -222,7 +200,7 @@ def apply(images: np.ndarray, draws: np.ndarray, out_size: int | None = None) ->
         draws: array (b,) of dtype ``DRAW``, one row for each image: ``draw(...)[indices]``.
         out_size: side of the result, float32 (b, out_size, out_size, 1) in [0, 1]; ``s`` if not given.
     """
-    _check_images(images, square=True)
+    check_images(images, square=True)
     match = draws.dtype == DRAW and len(draws) == len(images)
     _require(match, f"Draws must be ({len(images)},) from draw(), got {draws.shape}: index as the images.")
     augmented = _tone(_warp(images, draws, out_size or images.shape[1]), draws)
@@ -266,7 +244,7 @@ class Batches(keras.utils.PyDataset):
         rows: np.ndarray | None = None,
     ) -> None:
         super().__init__(workers=workers, use_multiprocessing=False, max_queue_size=4)
-        _check_images(images, square=True)
+        check_images(images, square=True)
         self.images, self.batch_size, self.size, self.drop_last = images, batch_size, size, drop_last
         self.rows = np.arange(len(images)) if rows is None else np.asarray(rows)
         labels = np.asarray(labels)

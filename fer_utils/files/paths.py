@@ -11,6 +11,11 @@ def project_root() -> Path:
     return Path(__file__).resolve().parents[2]
 
 
+def is_checkout() -> bool:
+    """Whether this is the project itself, with its records and notebooks, rather than an installed package."""
+    return (project_root() / "pyproject.toml").is_file()
+
+
 def reports_root() -> Path:
     """`$FER_REPORTS`, else `reports/` of the project."""
     return Path(os.environ.get("FER_REPORTS") or project_root() / "reports")

@@ -90,12 +90,13 @@ def replacing(path: Path, room: int = 0) -> Iterator[Path]:
             yield Path(name)
             os.fsync(descriptor)
             os.chmod(name, 0o644)
+            descriptor = os.close(descriptor)  # Windows moves no open file
             os.replace(name, path)
         except BaseException:
+            if descriptor is not None:
+                os.close(descriptor)
             Path(name).unlink(missing_ok=True)
             raise
-        finally:
-            os.close(descriptor)
 
 
 @contextmanager

@@ -11,6 +11,7 @@ from fer_utils.live.drawing import draw
 from fer_utils.live.faces import Box, Face, Frame
 from fer_utils.live.images import UnreadableError, read_image
 from fer_utils.live.recognizer import EmotionRecognizer
+from fer_utils.live.retinaface import RetinaFace
 from fer_utils.live.session import Session
 from fer_utils.live.smoothing import Smoother, Smoothing
 from fer_utils.live.sources import Camera, SourceError, VideoFile
@@ -24,6 +25,7 @@ __all__ = [
     "Face",
     "Frame",
     "Haar",
+    "RetinaFace",
     "Session",
     "Smoother",
     "Smoothing",

@@ -22,10 +22,10 @@ from fer_utils import data, models, records
 from fer_utils.data import augmentation
 from fer_utils.evaluation import metrics
 from fer_utils.files.paths import reports_root
-from fer_utils.live import engines, export, quantise
+from fer_utils.live import engines, export, networks, quantise
+from fer_utils.live.description import Description
 from fer_utils.live.drawing import draw
 from fer_utils.live.engines import Engine, OnnxEngine
-from fer_utils.live.export import Description
 from fer_utils.live.faces import Frame
 from fer_utils.live.images import read_image
 from fer_utils.live.recognizer import EmotionRecognizer
@@ -64,7 +64,7 @@ def one_face(seconds: float) -> pd.DataFrame:
         fast = OnnxEngine(export.to_bytes(model, Description(names)), CORES)
         rows[name] = _against_keras(fast, model, face, goal, seconds)
     content = engines.shipped().read_bytes()
-    model, _ = engines.rebuilt(content)
+    model, _ = networks.rebuilt(content)
     rows[f"{engines.shipped().stem} (ships)"] = _against_keras(OnnxEngine(content, CORES), model, face, 3.0, seconds)
     return pd.DataFrame.from_dict(rows, orient="index").rename_axis("network")
 
@@ -196,7 +196,7 @@ def formats(seconds: float, n_images: int | None = None) -> pd.DataFrame:
 
 def _network() -> tuple[keras.Model, Description, str]:
     """The network that ships: with its run's float32 weights where they are here, else those of the file, float16."""
-    model, description = engines.rebuilt(engines.shipped().read_bytes())
+    model, description = networks.rebuilt(engines.shipped().read_bytes())
     try:
         return export.network(weights.finished_run(description.record)), description, "the run's float32 weights"
     except (FileNotFoundError, ValueError):

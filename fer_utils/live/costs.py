@@ -28,8 +28,8 @@ from fer_utils.data import augmentation
 from fer_utils.evaluation import metrics
 from fer_utils.files.paths import reports_root
 from fer_utils.live import bench, detectors, engines, export, predict
+from fer_utils.live.description import Description
 from fer_utils.live.engines import Engine, OnnxEngine
-from fer_utils.live.export import Description
 from fer_utils.live.faces import Box, overlap
 from fer_utils.live.images import read_image
 from fer_utils.live.recognizer import EmotionRecognizer
@@ -199,7 +199,7 @@ def detection(photos: Path, yunet: Path) -> pd.DataFrame:
     rows = {}
     for name, detector in {
         "Haar, scale 1.3, 5 neighbours (xavengers2025)": detectors.Haar(1.3, 5), "Haar (here)": detectors.Haar(),
-        "YuNet": detectors.YuNet(yunet),
+        "YuNet": detectors.YuNet(yunet), "RetinaFace (default)": detectors.get("retinaface", bench.CORES),
     }.items():  # fmt: skip
         found, false, start = 0, 0, time.process_time()
         for file, boxes in known.items():

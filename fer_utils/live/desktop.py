@@ -15,6 +15,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from fer_utils.live import fetch
 from fer_utils.live.drawing import draw
 from fer_utils.live.faces import Face, Frame
 from fer_utils.live.sources import Camera, SourceError, VideoFile
@@ -31,7 +32,7 @@ class Window:
     """A window of OpenCV."""
 
     def __init__(self, title: str = TITLE) -> None:
-        """Opens it.
+        """Opens it; it takes the size of the first picture, within a common screen's.
 
         Raises:
             NoDisplayError: there is no display, or this OpenCV was built without windows.
@@ -41,7 +42,7 @@ class Window:
                 "A window needs a display, and this session has none (DISPLAY is not set). Use notebook 11, which "
                 "shows the camera in the browser, or `python -m fer_utils predict` for files."
             )
-        self.title = title
+        self.title, self._sized = title, False
         try:
             cv2.namedWindow(title, cv2.WINDOW_NORMAL | cv2.WINDOW_KEEPRATIO)
         except cv2.error:
@@ -51,6 +52,10 @@ class Window:
 
     def show(self, picture: np.ndarray) -> bool:
         """Show a picture, uint8 (h, w, 3) BGR; False once the user has pressed q or Escape, or closed the window."""
+        if not self._sized:
+            factor = min(1.0, 1600 / picture.shape[1], 900 / picture.shape[0])
+            cv2.resizeWindow(self.title, *(max(1, round(factor * side)) for side in picture.shape[1::-1]))
+            self._sized = True
         cv2.imshow(self.title, picture)
         pressed = cv2.waitKey(1) & 0xFF
         return pressed not in _QUIT and cv2.getWindowProperty(self.title, cv2.WND_PROP_VISIBLE) >= 1
@@ -99,6 +104,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser("python -m fer_utils.live.desktop", description="Predicted expressions, live.")
     parser.add_argument("--camera", type=int, default=0, help="number of the camera, 0 for the first")
     parser.add_argument("--video", type=Path, help="a video file in place of a camera")
+    fetch.add_options(parser)
     parser.add_argument("--model", help="an .onnx or .keras file or the id of a run; default: the one in the package")
     options = parser.parse_args(arguments)
     try:
@@ -114,10 +120,12 @@ def _run(options: argparse.Namespace) -> int:
     from fer_utils.live.recognizer import EmotionRecognizer
     from fer_utils.live.session import Session
 
+    if options.fetch_detector:
+        print(fetch.fetch())
     window = Window()
     try:
         with VideoFile(options.video) if options.video else Camera(options.camera) as source:
-            recognizer, live = EmotionRecognizer(options.model), options.video is None
+            recognizer, live = EmotionRecognizer(options.model, options.detector), options.video is None
             frames = source if live else paced(source)
             play(frames, Session(recognizer), window.show, mirrored=live, notice=recognizer.notice)
     finally:

@@ -2,29 +2,18 @@
 
 from __future__ import annotations
 
-import dataclasses
-import json
-from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
-from functools import cache
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import keras
 
 from fer_utils import models
 from fer_utils.evaluation import calibration
 from fer_utils.files.writing import atomic
-from fer_utils.live.modelfiles import LARGEST_FILE as LARGEST_FILE
-from fer_utils.records import Record, schema
+from fer_utils.live.description import FOLDER, KEY, Description
+from fer_utils.records import Record
 from fer_utils.records.config import Phase, RunConfig
 from fer_utils.training import weights
-
-FOLDER = Path(__file__).parent / "models"
-"""The networks that ship with the package."""
-
-KEY = "fer_study"
-"""Name of the description among an ONNX file's metadata."""
 
 _LICENCE = {
     "synthetic": "Trained on drawn faces; MIT like the code that draws them.",
@@ -33,55 +22,6 @@ _LICENCE = {
     "ckplus": "Trained on CK+48, a dataset for research; holds none of its pictures. For research and teaching.",
     "folders": "Trained on somebody's own pictures, and holds none of them; whoever made it decides what it is for.",
 }
-
-
-@dataclass(frozen=True)
-class Description:
-    """What a network says about itself.
-
-    Attributes:
-        class_names: the k classes, in the order of its scores.
-        temperature: probabilities are softmax(scores / temperature).
-        size: side of its input in pixels.
-        model, model_options: arguments of `models.build`; an empty name for a network from elsewhere.
-        record: id of the run that trained it, if one did.
-        dataset: what it was trained on, `"synthetic"` for drawn faces; empty where not known.
-        calibration: how the temperature was found.
-        licence: what it may be used for.
-    """
-
-    class_names: tuple[str, ...]
-    temperature: float = 1.0
-    size: int = 48
-    model: str = ""
-    model_options: Mapping[str, Any] = field(default_factory=dict)
-    record: str = ""
-    dataset: str = ""
-    calibration: str = "none"
-    licence: str = ""
-
-    def to_text(self) -> str:
-        """As JSON."""
-        return json.dumps(dataclasses.asdict(self))
-
-    @classmethod
-    def from_text(cls, text: str) -> Description:
-        """The inverse of `to_text`.
-
-        Raises:
-            ValueError: not such a text.
-        """
-        values = schema.json_object(text.encode(errors="replace"), "A description", _description(), finite=True)
-        return cls(**{**values, "class_names": tuple(values["class_names"])})
-
-
-@cache
-def _description() -> Any:
-    """What a description must hold; numbers within what a network here can have."""
-    return schema.of(
-        Description, class_names={"minItems": 2, "maxItems": 1000, "uniqueItems": True},
-        temperature={"exclusiveMinimum": 0, "maximum": 1e6}, size={"minimum": 1, "maximum": 1024},
-    )  # fmt: skip
 
 
 def describe(record: Record, kept: str | None = None) -> Description:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import stat
 import warnings
 from pathlib import Path
+from typing import BinaryIO
 
 import cv2
 import numpy as np
@@ -31,35 +32,60 @@ class UnreadableError(ValueError):
 
 
 def as_frame(image: np.ndarray, colour_order: str = "bgr") -> np.ndarray:
-    """Any picture as a frame: uint8, grey (h, w) or blue-green-red (h, w, 3).
+    """Any array of pixels as a frame: uint8, grey (h, w) or blue-green-red (h, w, 3).
 
     Args:
-        image: uint8 or uint16 (h, w), (h, w, 1), (h, w, 3) or (h, w, 4). 16 bits are taken to use the whole range
-            to 65,535; a fourth channel, transparency, is left out.
+        image: (h, w), (h, w, 1), (h, w, 3) or (h, w, 4); a fourth channel, transparency, is left out. Numbers of any
+            kind: whole ones in [0, 255], or in [0, 65535] where their type is uint16 and one of them is above 255;
+            fractions in [0, 1] or in [0, 255]; booleans.
         colour_order: `"bgr"` as OpenCV has it, or `"rgb"` as Pillow and browsers have it.
 
     Raises:
-        ValueError: another type or shape, an empty picture, or an unknown order.
+        ValueError: another type, shape or range, an empty picture, or an unknown order.
     """
     if colour_order not in COLOUR_ORDERS:
-        raise ValueError(f"colour_order is one of {COLOUR_ORDERS}; got {colour_order!r}.")
+        raise ValueError(f"The order of colours is one of {COLOUR_ORDERS}; got {colour_order!r}. Choose one of these.")
     image = np.asarray(image)
-    if image.dtype not in (np.uint8, np.uint16):
-        raise ValueError(
-            f"A frame holds whole numbers of 8 or 16 bits; got {image.dtype}. "
-            "Grey values in [0, 1] become 8 bits by (255 * image).round().astype('uint8')."
-        )
     channels = 1 if image.ndim == 2 else image.shape[2] if image.ndim == 3 else 0
     if channels not in (1, 3, 4) or image.size == 0:
+        first = image.ndim == 3 and image.shape[0] in (1, 3, 4)
+        remedy = "Its channels come first: pass image.transpose(1, 2, 0)." if first else "Pass one picture at a time."
         raise ValueError(
-            f"A frame is a picture (h, w), (h, w, 1), (h, w, 3) or (h, w, 4) with pixels; got shape {image.shape}. "
-            "Pass one picture at a time."
+            f"A picture is (h, w), (h, w, 1), (h, w, 3) or (h, w, 4) with pixels; got shape {image.shape}. {remedy}"
         )
-    if image.dtype == np.uint16:
-        image = (image / 257).round().astype(np.uint8)
+    image = _as_bytes(image)
     if channels == 1:
         return image.reshape(image.shape[:2])
     return image[..., :3] if colour_order == "bgr" else image[..., 2::-1]
+
+
+def _as_bytes(image: np.ndarray) -> np.ndarray:
+    """Grey values of any type as uint8 of the same shape.
+
+    Raises:
+        ValueError: another type, values out of range, or fractions of which the range is not clear.
+    """
+    if image.dtype == np.uint8:
+        return image
+    if image.dtype == bool:
+        return image * np.uint8(255)
+    if image.dtype.kind not in "iuf":
+        raise ValueError(f"A picture holds numbers or booleans; got {image.dtype}. Convert it first.")
+    low, high = float(image.min()), float(image.max())
+    if image.dtype.kind == "f" and 1 < high < 2:
+        raise ValueError(
+            f"Fractions are grey values in [0, 1] or in [0, 255]; up to {high:.4g} it is not clear which. "
+            "Pass image.clip(0, 1), or image.astype('uint8')."
+        )
+    deep = image.dtype == np.uint16 and high > 255
+    if not (low >= 0 and high <= (65535 if deep else 255)):
+        raise ValueError(
+            f"Grey values lie in [0, 255], fractions in [0, 1] or [0, 255]; got {image.dtype} from {low:.4g} to "
+            f"{high:.4g}. Bring them into one of these ranges."
+        )
+    if image.dtype.kind == "f":
+        return (image * (255 if high <= 1 else 1)).round().astype(np.uint8)
+    return (image / 257).round().astype(np.uint8) if deep else image.astype(np.uint8)
 
 
 def as_grey(frame: np.ndarray) -> np.ndarray:
@@ -81,8 +107,8 @@ def reduced(frame: np.ndarray, longest_side: int) -> tuple[np.ndarray, float]:
     return cv2.resize(frame, (width, height), interpolation=cv2.INTER_AREA), factor
 
 
-def read_image(path: Path) -> np.ndarray:
-    """One image file as uint8 (h, w, 3), blue, green, red; turned upright as its EXIF says.
+def read_image(path: Path | BinaryIO) -> np.ndarray:
+    """One image file, or its bytes opened for reading, as uint8 (h, w, 3), blue, green, red; upright as its EXIF says.
 
     The size is read from the header: what claims more than `MAX_PIXELS` is refused before it is decoded. 16 bits
     become 8, palettes and CMYK colours become plain, transparency is left out, of several pictures the first is read.
@@ -90,14 +116,15 @@ def read_image(path: Path) -> np.ndarray:
     Raises:
         UnreadableError: no picture, a damaged one, or one that is too large.
     """
-    _check_file(path)
+    if isinstance(path, Path):
+        _check_file(path)
     try:
         with warnings.catch_warnings(action="ignore"):
             warnings.simplefilter("error", Image.DecompressionBombWarning)
             with Image.open(path, formats=FORMATS) as image:
                 _check_size(*image.size)
                 image.load()
-                return _decoded(image)
+                return decoded(image)
     except UnreadableError:
         raise
     except (Image.DecompressionBombError, Image.DecompressionBombWarning):
@@ -127,8 +154,11 @@ def _check_size(width: int, height: int) -> None:
         )
 
 
-def _decoded(image: Image.Image) -> np.ndarray:
-    """Pixels of an opened picture, upright; strip by strip, so that no second copy of the whole is made."""
+def decoded(image: Image.Image) -> np.ndarray:
+    """Pixels of a picture of Pillow, uint8 (h, w, 3), blue, green, red; it is turned upright in place.
+
+    Strip by strip, so that no second copy of the whole is made.
+    """
     ImageOps.exif_transpose(image, in_place=True)
     width, height = image.size
     found = np.empty((height, width, 3), np.uint8)

@@ -2,23 +2,12 @@
 
 from __future__ import annotations
 
-import io
 import math
-import zipfile
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 from typing import Any
 
-import keras
-import numpy as np
-
 from fer_utils.files import reading
-from fer_utils.models import weight_files
-from fer_utils.records import schema
-
-LARGEST_FILE = 200_000_000
-"""Bytes of a model file that is read, and of what it unpacks to."""
+from fer_utils.live.description import Description, described
 
 MAX_VALUES = 50_000_000
 """Numbers that a network may hold at one place for one picture."""
@@ -26,7 +15,6 @@ MAX_VALUES = 50_000_000
 MAX_WORK = 10**12
 """Multiplications that a network may take for one picture, about; VGG16 on 224 x 224 pixels takes 1.5e10."""
 
-INSTALL = "Install it with: python -m pip install 'fer-study[live]'."
 OPERATORS = {
     "Add", "AveragePool", "BatchNormalization", "Cast", "Concat", "Conv", "DequantizeLinear", "Elu", "Flatten", "Gemm",
     "GlobalAveragePool", "GlobalMaxPool", "Identity", "MatMul", "MaxPool", "Mul", "Pad", "QuantizeLinear", "ReduceMax",
@@ -34,11 +22,6 @@ OPERATORS = {
 }  # fmt: skip
 """What `graph.to_onnx` and ONNX Runtime's quantisation write; no loops, no branches, nothing that only fills memory."""
 
-_REFUSED = {
-    "Lambda", "TFSMLayer", "TorchModuleWrapper", "JaxLayer", "FlaxLayer", "StringLookup", "IntegerLookup",
-    "TextVectorization", "IndexLookup",
-}  # fmt: skip
-_PARTS = {"config.json", "metadata.json", "model.weights.h5"}
 _SMALL = 64  # an initializer of so many numbers may be a shape that others follow from
 
 
@@ -52,7 +35,10 @@ def parsed(content: bytes) -> Any:
     try:
         import onnx
     except ImportError as error:
-        raise ImportError(f"An .onnx file is read by the package onnx, which is missing. {INSTALL}") from error
+        raise ImportError(
+            "An .onnx file of one's own is looked through by the package onnx, which is missing. Install it with: "
+            "python -m pip install onnx."
+        ) from error
     try:
         proto = onnx.load_model_from_string(content)
     except Exception as error:  # protobuf's own errors, which differ between its implementations
@@ -61,6 +47,11 @@ def parsed(content: bytes) -> Any:
     if any(tensor.data_location or tensor.external_data for tensor in _tensors(proto)):
         raise ValueError("A model file is complete in itself; this one points to weights in other files: refused.")
     return proto
+
+
+def description(proto: Any) -> Description:
+    """What a file of `parsed` says about its network; ValueError where it says nothing."""
+    return described({str(entry.key): entry.value for entry in proto.metadata_props})
 
 
 def _tensors(message: Any) -> Iterator[Any]:
@@ -146,69 +137,3 @@ def _work(proto: Any, shapes: dict[str, list[int]]) -> int:
             weights[node.output[0]] = own
         total += own * math.prod(shapes[node.output[0]][2:] or [1])
     return total
-
-
-def network(path: Path) -> keras.Model:
-    """The network in a `.keras` file: Keras's safe mode, and before it, what the file holds and claims.
-
-    Raises:
-        FileNotFoundError: it is not there.
-        ValueError: no such file, a damaged one, one with layers that run code or read files, or one that claims more
-            weights than it holds.
-    """
-    content = reading.content(path, LARGEST_FILE)
-    members = _members(content, path)
-    config = schema.json_object(members["config.json"], f"{path} (config.json)")
-    weight_files.check(members["model.weights.h5"], f"{path} (model.weights.h5)")
-    _check_layers(config, path)
-    try:
-        with ThreadPoolExecutor(1) as pool:  # Keras keeps what is not initialised by thread: here it is forgotten
-            pool.submit(_check_claims, config, len(members["model.weights.h5"])).result()
-        return keras.saving.load_model(path, compile=False, safe_mode=True)
-    except Exception as error:  # on damaged configurations Keras and its backends raise nearly every kind there is
-        came = reading.told(error)
-        raise ValueError(f"{path} must be a whole .keras file of safe layers; got {came}. Save it again.") from error
-
-
-def _members(content: bytes, path: Path) -> dict[str, bytes]:
-    """The three files of a `.keras` archive, by name; nothing is unpacked to the disk."""
-    try:
-        with zipfile.ZipFile(io.BytesIO(content)) as archive:
-            members = archive.infolist()
-            names = sorted(info.filename for info in members)
-            if names != sorted(_PARTS) or sum(info.file_size for info in members) > LARGEST_FILE:
-                raise ValueError(f"the files {', '.join(names)}, together {sum(i.file_size for i in members):,} bytes")
-            if any(info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED) for info in members):
-                raise ValueError("another compression than deflate")
-            return {name: archive.read(name) for name in names}
-    except reading.DAMAGE as error:
-        raise ValueError(
-            f"{path} must be a .keras file, a zip of {', '.join(sorted(_PARTS))} and of at most {LARGEST_FILE:,} bytes "
-            f"(pickled files may run any program and are never read); got {reading.told(error)}. Save it again."
-        ) from error
-
-
-def _check_layers(config: Any, path: Path) -> None:
-    """Refuse layers that run code from the file, or read other files, before Keras looks at any."""
-    waiting = [config]
-    while waiting:
-        value = waiting.pop()
-        if isinstance(value, dict):
-            name, module = str(value.get("class_name")), str(value.get("module") or "keras")
-            if name in _REFUSED or module.split(".")[0] not in ("keras", "builtins", "fer_utils"):
-                came = reading.told(f"{name} of {module}")
-                raise ValueError(
-                    f"{path}: layers of a .keras file neither run code nor read files; got {came}: refused. Export the "
-                    "run instead: python -m fer_utils export ID --out FILE."
-                )
-        waiting += value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
-
-
-def _check_claims(config: Any, held: int) -> None:
-    """Build the network without making its weights, and compare them with the bytes of weights that are held."""
-    with keras.StatelessScope(initialize_variables=False):
-        model = keras.saving.deserialize_keras_object({**config, "compile_config": None}, safe_mode=True)
-    claimed = sum(math.prod(v.shape) * np.dtype(str(v.dtype)).itemsize for v in model.variables)
-    largest = max(math.prod(side or 1 for side in layer.output.shape) for layer in model.layers)
-    if claimed > held or largest > MAX_VALUES:
-        raise ValueError(f"layers that claim {claimed:,} bytes of weights and {largest:,} numbers at one place")

@@ -14,13 +14,14 @@ import numpy as np
 from tqdm import tqdm
 
 from fer_utils.live import kinds
-from fer_utils.live.drawing import draw
+from fer_utils.live.drawing import draw, number
 from fer_utils.live.faces import Face
 from fer_utils.live.images import UnreadableError, read_image, write_image
 from fer_utils.live.kinds import AVIF, IMAGES, VIDEOS
 from fer_utils.live.recognizer import EmotionRecognizer
 from fer_utils.live.session import Session
 from fer_utils.live.sources import SourceError, VideoFile
+from fer_utils.live.timeline import Timeline
 
 TABLE = "predictions.csv"
 INTERRUPTED = 130
@@ -52,7 +53,9 @@ class Tally:
 
 
 def predict(paths: Sequence[Path], out: Path, recognizer: EmotionRecognizer, overwrite: bool = False) -> int:
-    """Annotate files and write `predictions.csv`, one row per face and frame.
+    """Annotate files and write `predictions.csv`, one row per face and frame; of videos a timeline too.
+
+    A line is printed for each file.
 
     Args:
         paths: images, videos, and folders, whose images and videos at any depth are taken.
@@ -86,7 +89,7 @@ def _all(jobs: Sequence[Job], out: Path, recognizer: EmotionRecognizer, tally: T
     with (out / TABLE).open("w", newline="", encoding="utf-8") as file:
         table = csv.writer(file, lineterminator="\n")
         shares = [f"p_{name}" for name in recognizer.class_names]
-        table.writerow(["file", "frame", "time", "track", "x", "y", "width", "height", "label", *shares])
+        table.writerow(["file", "frame", "time", "track", "x", "y", "width", "height", "label", "sure", *shares])
         try:
             for job in tqdm(jobs, unit="file", disable=None):
                 _one(job, recognizer, table, tally)
@@ -112,7 +115,7 @@ def collect(paths: Sequence[Path], out: Path) -> list[Job]:
             raise ValueError(f"A folder holds images or videos ({', '.join(IMAGES + VIDEOS)}); {path} has {other}.")
         for source, place in found:
             target = _free(out / place.with_suffix(_suffix(source)), taken)
-            taken.add(target)
+            taken |= {target, *(_beside(target) if source.suffix.lower() in VIDEOS else ())}
             jobs.append(Job(source, target))
     if not jobs:
         raise ValueError("At least one image, video or folder must be named; got none.")
@@ -145,7 +148,8 @@ def _check_targets(jobs: Sequence[Job], out: Path, overwrite: bool) -> None:
     read = {job.source.resolve() for job in jobs}
     if same := [job.target for job in jobs if job.target.resolve() in read]:
         raise ValueError(f"A copy is never written over what is read; {same[0]} would be. Give another --out.")
-    there = [path for path in (out / TABLE, *(job.target for job in jobs)) if path.exists()]
+    timelines = [path for job in jobs if job.source.suffix.lower() in VIDEOS for path in _beside(job.target)]
+    there = [path for path in (out / TABLE, *(job.target for job in jobs), *timelines) if path.exists()]
     if there and not overwrite:
         raise ValueError(
             f"Nothing is overwritten without --overwrite; {there[0]} and {len(there) - 1} others are there already. "
@@ -175,6 +179,7 @@ def _image(job: Job, recognizer: EmotionRecognizer, table: Any) -> int:
     faces = recognizer(image)
     write_image(job.target, draw(image, faces, recognizer.notice))
     table.writerows(_row(job.source, 0, 0.0, face) for face in faces)
+    tqdm.write(f"{job.source}: {_said(faces)}")
     return len(faces)
 
 
@@ -185,20 +190,30 @@ def _video(job: Job, recognizer: EmotionRecognizer, table: Any) -> int:
     writer: cv2.VideoWriter | None = None
     try:
         with VideoFile(job.source) as video:
+            timeline = Timeline(video.frames_per_second)
             bar = {"total": video.n_frames, "unit": "frame", "leave": False}
             for frame in tqdm(video, desc=job.source.name, disable=None, **bar):
                 faces = session(frame)
                 writer = writer or _writer(partial, video.frames_per_second, _even(frame.image).shape)
                 writer.write(_even(draw(frame.image, faces, recognizer.notice)))
+                timeline.add(faces, frame.time)
                 table.writerows(_row(job.source, frame.index, frame.time, face) for face in faces)
                 total += len(faces)
     finally:
         if writer is not None:
             writer.release()
             partial.replace(job.target)
+            timeline.write(*_beside(job.target))
     if writer is None:
         raise SourceError("not one frame of it can be decoded.")
+    people = len({stretch.person for stretch in timeline.stretches()})
+    tqdm.write(f"{job.source}: {people} {'person' if people == 1 else 'people'}, see {_beside(job.target)[1].name}")
     return total
+
+
+def _beside(target: Path) -> tuple[Path, Path]:
+    """The table and the picture of a video's timeline, beside its annotated copy."""
+    return tuple(target.with_name(f"{target.stem}-timeline{suffix}") for suffix in (".csv", ".png"))
 
 
 def _even(image: np.ndarray) -> np.ndarray:
@@ -219,4 +234,10 @@ def _writer(path: Path, rate: float, shape: tuple[int, ...]) -> cv2.VideoWriter:
 def _row(source: Path, frame: int, seconds: float, face: Face) -> list[Any]:
     shares = [f"{share:.5f}" for share in face.probabilities]
     track = "" if face.track is None else face.track
-    return [source, frame, f"{seconds:.3f}", track, *face.box, face.label, *shares]
+    return [source, frame, f"{seconds:.3f}", track, *face.box, face.label, int(face.sure), *shares]
+
+
+def _said(faces: Sequence[Face]) -> str:
+    """What is seen in a picture, in one line; the largest face first."""
+    said = (f"{number(faces, i)}{face.answer} {face.confidence:.0%}" for i, face in enumerate(faces))
+    return "; ".join(said) or "no face"

@@ -11,8 +11,8 @@ import keras
 import numpy as np
 
 from fer_utils.live import export
+from fer_utils.live.description import Description
 from fer_utils.live.engines import OnnxEngine
-from fer_utils.live.export import Description
 from fer_utils.training import backend
 
 Scores = Callable[[np.ndarray], np.ndarray]

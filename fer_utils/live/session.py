@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
 
+from fer_utils.live import detectors
 from fer_utils.live.faces import Box, Face, Frame, overlap
 from fer_utils.live.images import as_frame, as_grey, reduced
 from fer_utils.live.recognizer import SMALLEST, EmotionRecognizer
@@ -37,6 +39,7 @@ class Session:
         longest_side: int = 320,
         smoothing: Smoothing | None = None,
         patience: float = 0.75,
+        views: str = "one",
     ) -> None:
         """Starts a stream.
 
@@ -46,9 +49,10 @@ class Session:
             longest_side: pixels of the reduced picture in which faces are looked for and followed.
             smoothing: how steady labels are.
             patience: seconds for which a face is followed that the detector does not see any more.
+            views: of each face in each frame, one of `crops.VIEWS`; frames that follow each other are smoothed anyway.
         """
         self.recognizer, self.detect_every, self.longest_side = recognizer, detect_every, longest_side
-        self.patience, self._smoothing = patience, smoothing
+        self.patience, self.views, self._smoothing = patience, views, smoothing
         self.reset()
 
     def reset(self) -> None:
@@ -73,7 +77,7 @@ class Session:
             self._detect(small, frame.time, factor)
         self._before, self._time = small, frame.time
         boxes = [face.box.scaled(1 / factor) for face in self._followed]
-        return self.tracker.update(self.recognizer.classify(grey, boxes), frame.time)
+        return self.tracker.update(self.recognizer.classify(grey, boxes, self.views), frame.time)
 
     def _follow(self, small: np.ndarray) -> None:
         """Move the faces along with the picture; one that cannot be followed stays until the next detection decides."""
@@ -87,7 +91,7 @@ class Session:
 
     def _detect(self, small: np.ndarray, time: float, factor: float) -> None:
         """Take the detector's boxes; keep those it misses until patience ends."""
-        found = [box for box in self.recognizer.detector.detect(small) if max(box[2:]) >= SMALLEST * factor]
+        found = detectors.detect(self.recognizer.detector, small, max(small.shape), math.ceil(SMALLEST * factor))
         seen = {i for i, _ in match([face.box for face in self._followed], found)}
         missed = [
             face for i, face in enumerate(self._followed)

@@ -6,7 +6,8 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.special import softmax
+
+from fer_utils.live.faces import softmax
 
 LEAST = 1e-3
 """A class that the network all but rules out in one frame counts as this probable, so that one frame cannot veto it."""

@@ -7,7 +7,6 @@ from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
-from scipy.optimize import linear_sum_assignment
 
 from fer_utils.live.faces import Box, Face, overlap
 from fer_utils.live.smoothing import Smoother, Smoothing
@@ -20,12 +19,13 @@ _FLOW = {"winSize": (15, 15), "maxLevel": 3, "criteria": (cv2.TERM_CRITERIA_EPS 
 
 
 def match(old: Sequence[Box], new: Sequence[Box]) -> list[tuple[int, int]]:
-    """Pairs (index in old, index in new) that overlap at least `LEAST_OVERLAP`, with the largest total overlap."""
-    if not old or not new:
-        return []
-    table = np.array([[overlap(one, other) for other in new] for one in old])
-    rows, columns = linear_sum_assignment(np.where(table >= LEAST_OVERLAP, table, 0), maximize=True)
-    return [(int(i), int(j)) for i, j in zip(rows, columns, strict=True) if table[i, j] >= LEAST_OVERLAP]
+    """Pairs (index in old, index in new) that overlap at least `LEAST_OVERLAP`, those that overlap most first."""
+    shared = {(i, j): overlap(one, other) for i, one in enumerate(old) for j, other in enumerate(new)}
+    pairs: list[tuple[int, int]] = []
+    for i, j in sorted(shared, key=lambda pair: (-shared[pair], pair)):
+        if shared[i, j] >= LEAST_OVERLAP and all(i != row and j != column for row, column in pairs):
+            pairs.append((i, j))
+    return sorted(pairs)
 
 
 def follow(before: np.ndarray, after: np.ndarray, boxes: Sequence[Box]) -> list[Box | None]:
@@ -63,7 +63,7 @@ def _moved(box: Box, old: np.ndarray, new: np.ndarray, shape: tuple[int, ...]) -
     (x, y), width, height = box.centre + shift, box.width * factor, box.height * factor
     if not (0 <= x < shape[1] and 0 <= y < shape[0]):
         return None
-    return Box(round(x - width / 2), round(y - height / 2), max(1, round(width)), max(1, round(height)))
+    return Box(round(x - width / 2), round(y - height / 2), max(1, round(width)), max(1, round(height)), box.tilt)
 
 
 @dataclass

@@ -21,12 +21,12 @@ import numpy as np
 import traitlets
 from PIL import Image
 
+from fer_utils.data.colours import EXPRESSION_COLOURS
 from fer_utils.live.drawing import contrast_colour
 from fer_utils.live.faces import Face, Frame
 from fer_utils.live.recognizer import EmotionRecognizer
 from fer_utils.live.session import Session
 from fer_utils.live.sources import SourceError
-from fer_utils.plots import EXPRESSION_COLOURS
 
 MAX_BYTES = 8 * 2**20
 """Largest JPEG that the widget decodes, in bytes."""
@@ -78,7 +78,8 @@ def encode_jpeg(image: np.ndarray, quality: float) -> bytes:
 def described(face: Face) -> dict[str, Any]:
     """A face as the browser draws it: plain numbers and names."""
     shares = dict(zip(face.class_names, map(float, face.probabilities), strict=True))
-    return {"box": list(face.box), "label": face.label, "share": face.confidence, "probabilities": shares}
+    said = {"label": face.label, "answer": face.answer, "sure": face.sure, "share": face.confidence}
+    return {"box": list(face.box), **said, "probabilities": shares}
 
 
 class Source(Protocol):
@@ -185,7 +186,7 @@ class LiveView(anywidget.AnyWidget):
         super().__init__(
             kind="kernel" if callable(source) else source,
             limit=1280 if source == "picture" else 640,
-            notice=f"{recognizer.notice} {NOTICE}".strip(),
+            notice=" ".join(filter(None, (recognizer.about, recognizer.notice, NOTICE))),
             colours={name: [colour, contrast_colour(colour)] for name, colour in EXPRESSION_COLOURS.items()},
         )
         self._recognizer = recognizer

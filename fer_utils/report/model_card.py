@@ -52,5 +52,5 @@ def shipped() -> Record:
     from fer_utils.files.paths import project_root
     from fer_utils.live import engines
 
-    name = engines.description_of(engines.shipped().read_bytes()).record
+    name = engines.load().description.record
     return Record(project_root() / "reports/runs" / name)

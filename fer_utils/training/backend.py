@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import platform
-import resource
 import subprocess
 import sys
 import weakref
@@ -215,6 +214,8 @@ def litert_options(images: np.ndarray | None = None, half: bool = False) -> dict
 
 
 def peak_memory_mib() -> float:
-    """Largest resident memory of this process so far."""
+    """Largest resident memory of this process so far; needs a system that counts it, so not Windows itself."""
+    import resource  # here, because Windows has none
+
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak / 2**20 if sys.platform == "darwin" else peak / 2**10

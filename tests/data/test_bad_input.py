@@ -22,7 +22,7 @@ from fer_utils.__main__ import main
 from fer_utils.data import cache, load, tables
 from fer_utils.files import reading
 from fer_utils.live import UnreadableError, read_image
-from fer_utils.live.export import Description
+from fer_utils.live.description import Description
 from fer_utils.live.images import as_frame
 from fer_utils.records import schema
 

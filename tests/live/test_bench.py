@@ -8,8 +8,8 @@ import pandas as pd
 import pytest
 
 from fer_utils import models
-from fer_utils.live import bench, engines, export, quantise
-from fer_utils.live.export import Description
+from fer_utils.live import bench, export, networks, quantise
+from fer_utils.live.description import Description
 from fer_utils.report import pages
 
 pytest.importorskip("onnxruntime")
@@ -18,7 +18,7 @@ FACES = np.random.default_rng(0).random((20, 48, 48, 1), dtype=np.float32)
 
 @pytest.fixture(scope="module")
 def shipped() -> tuple[keras.Model, Description]:
-    return engines.rebuilt((export.FOLDER / "synthetic.onnx").read_bytes())
+    return networks.rebuilt((export.FOLDER / "synthetic.onnx").read_bytes())
 
 
 def test_int8_of_onnx_runtime_is_smaller_and_agrees(shipped: tuple[keras.Model, Description]) -> None:

@@ -14,8 +14,8 @@ from made_records import CONFIG, written
 from fer_utils import models
 from fer_utils.__main__ import main
 from fer_utils.evaluation import calibration
-from fer_utils.live import engines, export, graph
-from fer_utils.live.export import Description
+from fer_utils.live import engines, export, graph, modelfiles, networks
+from fer_utils.live.description import Description
 from fer_utils.models.attention import attend
 from fer_utils.models.common import Layers, Settings
 from fer_utils.records import Record
@@ -49,19 +49,19 @@ def separable(attention: str) -> keras.Model:
     return make.model(image, keras.layers.GlobalMaxPooling2D(name="pool2")(x))
 
 
-def networks() -> dict[str, Any]:
+def kinds() -> dict[str, Any]:
     return {name: lambda name=name: models.build(name) for name in ("tiny", "compact", "iitk2023_model1")} | {
         f"separable-{kind}": lambda kind=kind: separable(kind) for kind in ("none", "spatial", "se", "cbam")
     }
 
 
-@pytest.mark.parametrize("name", networks())
+@pytest.mark.parametrize("name", kinds())
 def test_the_file_gives_what_keras_gives_and_can_be_read_back(name: str) -> None:
-    model = lively(networks()[name]())
+    model = lively(kinds()[name]())
     content = export.to_bytes(model, Description(NAMES, model=model.name))
     expected = model.predict_on_batch(FACES)
     np.testing.assert_allclose(engines.OnnxEngine(content, 1)(FACES), expected, atol=1e-4)
-    again = networks()[name]()
+    again = kinds()[name]()
     graph.read_weights(onnx.load_model_from_string(content), again)
     np.testing.assert_array_equal(again.predict_on_batch(FACES), expected)
 
@@ -72,7 +72,7 @@ def test_half_kernels_halve_the_file_and_change_scores_little() -> None:
     whole, half = (export.to_bytes(model, description, half) for half in (False, True))
     assert len(half) < 0.6 * len(whole)
     scores = engines.OnnxEngine(half, 1)(FACES)
-    rounded, _ = engines.rebuilt(half)
+    rounded, _ = networks.rebuilt(half)
     np.testing.assert_allclose(scores, rounded.predict_on_batch(FACES), atol=1e-4)
     np.testing.assert_allclose(scores, model.predict_on_batch(FACES), atol=0.02)
     assert not np.allclose(scores, model.predict_on_batch(FACES), atol=1e-6)
@@ -133,21 +133,33 @@ def test_a_run_without_weights_says_how_to_get_them(tmp_path: Path, capsys: pyte
     assert "no-such-run" in capsys.readouterr().err and not (tmp_path / "a.onnx").exists()
 
 
-def test_without_onnx_runtime_the_same_file_runs_in_keras(monkeypatch: pytest.MonkeyPatch) -> None:
-    fast = engines.load()
-    monkeypatch.setitem(sys.modules, "onnxruntime", None)
-    slow = engines.load()
-    assert (fast.name, slow.name) == ("ONNX Runtime", "Keras") and fast.description == slow.description
-    np.testing.assert_allclose(slow(FACES), fast(FACES), atol=1e-4)
+def test_the_shipped_file_runs_in_keras_too() -> None:
+    fast, (network, description) = engines.load(), networks.rebuilt(engines.shipped().read_bytes())
+    assert fast.name == "ONNX Runtime" and fast.description == description
+    np.testing.assert_allclose(networks.KerasEngine(network, description)(FACES), fast(FACES), atol=1e-4)
+
+
+def test_without_the_package_onnx_the_shipped_file_runs_and_others_say_what_is_missing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    own = tmp_path / "own.onnx"
+    own.write_bytes(engines.shipped().read_bytes())
     monkeypatch.setitem(sys.modules, "onnx", None)
-    assert engines.load(models.build("tiny"), NAMES).name == "Keras"
-    with pytest.raises(ImportError, match=r"fer-study\[live\]"):
-        engines.load()
+    assert engines.load().name == "ONNX Runtime"
+    with pytest.raises(ImportError, match="python -m pip install onnx"):
+        engines.load(own)
+
+
+def test_without_keras_a_run_says_what_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delitem(sys.modules, "fer_utils.live.networks", raising=False)
+    monkeypatch.delattr("fer_utils.live.networks", raising=False)
+    monkeypatch.setitem(sys.modules, "keras", None)
+    with pytest.raises(ImportError, match=r"fer-study\[study,tensorflow\]"):
+        engines.load("a-run")
 
 
 def test_keras_never_predicts_per_frame(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "onnxruntime", None)
-    engine = engines.load()
+    engine = networks.KerasEngine(models.build("tiny"), Description(NAMES))
     monkeypatch.setattr(keras.Model, "predict", lambda *a, **k: pytest.fail("predict costs tens of milliseconds"))
     assert engine(FACES).shape == (3, 7)
 
@@ -165,7 +177,7 @@ def test_weights_in_other_files_are_refused(tmp_path: Path) -> None:
     branch = onnx.helper.make_graph([hidden], "branch", [], [])
     proto.graph.node.append(onnx.helper.make_node("If", ["x"], ["y"], then_branch=branch, else_branch=branch))
     with pytest.raises(ValueError, match="in other files: refused"):
-        engines.parsed(proto.SerializeToString())
+        modelfiles.parsed(proto.SerializeToString())
 
 
 def test_foreign_and_broken_files_are_refused_in_words(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -184,7 +196,7 @@ def test_foreign_and_broken_files_are_refused_in_words(tmp_path: Path, monkeypat
         engines.load(tmp_path / "missing.onnx")
     with pytest.raises(ValueError, match="Pickled files may run any program"):
         engines.load(tmp_path / "model.pkl")
-    monkeypatch.setattr(export, "LARGEST_FILE", 10)
+    monkeypatch.setattr(engines, "LARGEST_FILE", 10)
     with pytest.raises(ValueError, match="at most 10 bytes"):
         engines.load(tmp_path / "foreign.onnx")
 

@@ -29,22 +29,34 @@ def test_channels_and_depths_are_handled(channels: int) -> None:
     assert (as_frame(wide.astype(np.uint16) * 257) == expected).all()
 
 
+def test_numbers_of_every_kind_are_grey_values() -> None:
+    for image in (COLOUR.astype(np.int64), COLOUR.astype(np.uint16), COLOUR.astype(np.float32), COLOUR / 255):
+        assert (as_frame(image) == COLOUR).all(), image.dtype
+    deep = np.array([[0, 257, 65535]], np.uint16)
+    assert (as_frame(deep) == [[0, 1, 255]]).all()
+    assert (as_frame(np.array([[True, False]])) == [[255, 0]]).all()
+    assert as_frame(np.zeros((2, 2))).max() == 0, "black fractions are clear"
+
+
 def test_colour_order_is_said_by_a_parameter() -> None:
     assert (as_frame(COLOUR[..., ::-1], "rgb") == COLOUR).all()
     assert (as_frame(np.dstack([COLOUR[..., ::-1], COLOUR[..., 0]]), "rgb") == COLOUR).all()
-    with pytest.raises(ValueError, match=r"colour_order is one of .* got 'gbr'"):
+    with pytest.raises(ValueError, match=r"order of colours is one of .* got 'gbr'"):
         as_frame(COLOUR, "gbr")
 
 
 @pytest.mark.parametrize(
     ("image", "word"),
     [
-        (COLOUR / 255, "8 or 16 bits; got float64"),
-        (COLOUR.astype(np.int32), "got int32"),
+        (COLOUR / 128.0, "not clear which"),
+        (COLOUR - 300.0, "float64 from -300 to"),
+        (np.full((4, 4), np.nan), "from nan to nan"),
+        (COLOUR.astype(np.int32) * 2, "got int32 from 0 to 510"),
+        (COLOUR.transpose(2, 0, 1), r"channels come first: pass image.transpose\(1, 2, 0\)"),
         (COLOUR[..., :2], r"got shape \(30, 40, 2\)"),
         (np.zeros((0, 5), np.uint8), r"got shape \(0, 5\)"),
         (np.zeros((2, 3, 4, 3), np.uint8), "one picture at a time"),
-        ("photo.jpg", "8 or 16 bits"),
+        (np.array([["a"]]), "numbers or booleans"),
     ],
 )
 def test_other_arrays_are_refused_in_words(image: np.ndarray, word: str) -> None:

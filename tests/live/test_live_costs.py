@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 
 from fer_utils.data import augmentation
-from fer_utils.live import bench, costs, engines, export
+from fer_utils.live import bench, costs, export, networks
 from fer_utils.live.images import read_image
 
 pytest.importorskip("onnxruntime")
@@ -34,7 +34,7 @@ def test_a_map_falls_where_the_score_comes_from() -> None:
 
 
 def test_pruning_zeroes_the_smallest_weights_and_leaves_the_network_alone() -> None:
-    model, _ = engines.rebuilt(SMALL)
+    model, _ = networks.rebuilt(SMALL)
     before = [weights.copy() for weights in model.get_weights()]
     half = costs.pruned(model, 0.5)
     for kernel, cut in zip(before, half.get_weights(), strict=True):

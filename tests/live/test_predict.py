@@ -58,7 +58,8 @@ def video(path: Path, n: int, shape: tuple[int, int] = (64, 48)) -> Path:
 
 def test_a_photo_from_the_command_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["predict", str(PICTURE), "--out", str(tmp_path / "out")]) == 0
-    assert capsys.readouterr().out.startswith("1 face in 1 file. Annotated copies and predictions.csv are in")
+    assert (said := capsys.readouterr().out).startswith(f"{PICTURE}: happy ")
+    assert "\n1 face in 1 file. Annotated copies and predictions.csv are in" in said and said.count("\n") == 2
     (row,) = rows(tmp_path / "out")
     assert near(Box(*(int(row[name]) for name in ("x", "y", "width", "height"))), FACE)
     shares = {name.removeprefix("p_"): float(value) for name, value in row.items() if name.startswith("p_")}
@@ -111,6 +112,11 @@ def test_videos_give_a_video_and_a_row_per_frame(
     frames = sum(1 for _ in iter(lambda: capture.read()[0], False))
     capture.release()
     assert frames == 6 and not list((tmp_path / "out").glob(".*"))
+    with (tmp_path / "out/a-timeline.csv").open(newline="", encoding="utf-8") as file:
+        (stretch,) = csv.DictReader(file)
+    assert (stretch["person"], stretch["start"], stretch["answer"]) == ("0", "0.000", found[0]["label"])
+    assert float(stretch["seconds"]) == pytest.approx(0.6, abs=0.01)
+    assert read_image(tmp_path / "out/a-timeline.png").shape[1] == 1200
 
 
 def test_odd_sides_are_made_even_rather_than_cut() -> None:
@@ -130,7 +136,7 @@ def test_unreadable_files_are_listed_at_the_end_and_the_others_done(
     assert predict([good[0], *bad, good[1]], tmp_path / "out", quick) == 1
     printed = capsys.readouterr()
     assert [line.split(": ")[1] for line in printed.err.splitlines()] == [str(path) for path in bad]
-    assert printed.out.startswith("2 faces in 2 files.") and len(rows(tmp_path / "out")) == 2
+    assert "\n2 faces in 2 files." in printed.out and len(rows(tmp_path / "out")) == 2
     assert not list((tmp_path / "out").glob("[bcd]*"))
 
 

@@ -29,7 +29,7 @@ ROOT = Path(__file__).resolve().parents[2]
 class StandIn:
     """In place of a recognizer: "happy", in the middle of any picture."""
 
-    notice, colour_order = "Drawn faces only.", "bgr"
+    about, notice, colour_order = "Read by nobody.", "Drawn faces only.", "bgr"
 
     def __init__(self) -> None:
         self.detector = self
@@ -38,7 +38,7 @@ class StandIn:
         height, width = frame.shape[:2]
         return [Box(width // 4, height // 4, width // 2, height // 2)]
 
-    def classify(self, frame: np.ndarray, boxes: Sequence[Box]) -> list[Face]:
+    def classify(self, frame: np.ndarray, boxes: Sequence[Box], views: str | None = None) -> list[Face]:
         shares = np.where(np.array(NAMES) == "happy", 0.7, 0.05)
         return [Face(box, "happy", shares, NAMES) for box in boxes]
 
@@ -164,7 +164,7 @@ def test_a_recognizer_that_fails_is_a_sentence(
     browser: Callable[..., Browser], capsys: pytest.CaptureFixture[str]
 ) -> None:
     class Broken(StandIn):
-        def classify(self, frame: np.ndarray, boxes: Sequence[Box]) -> list[Face]:
+        def classify(self, frame: np.ndarray, boxes: Sequence[Box], views: str | None = None) -> list[Face]:
             raise RuntimeError("out of order")
 
     answer = browser(Broken()).frame(jpeg())
@@ -263,9 +263,9 @@ def contrast(one: str, other: str) -> float:
 
 def test_the_widget_says_predicted_expression_and_that_nothing_is_stored() -> None:
     view = webcam.LiveView(stand_in)
-    assert view.notice.startswith(stand_in.notice)
+    assert view.notice.startswith(f"{stand_in.about} {stand_in.notice} ")
     assert "nothing is stored" in view.notice
-    assert "predicted expression: ${face.label}" in view._esm
+    assert "predicted expression: ${face.answer}" in view._esm
 
 
 def test_the_browsers_side_can_neither_store_nor_send() -> None:
@@ -399,9 +399,25 @@ def test_q_and_a_closed_window_end_it(
     key: int, visible: float, goes_on: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("DISPLAY", ":0")
-    for name, answer in (("namedWindow", None), ("imshow", None), ("waitKey", key), ("getWindowProperty", visible)):
+    for name, answer in (("namedWindow", None), ("imshow", None), ("resizeWindow", None), ("waitKey", key),
+                         ("getWindowProperty", visible)):  # fmt: skip
         monkeypatch.setattr(desktop.cv2, name, lambda *_, answer=answer: answer)
     assert desktop.Window().show(PICTURE) is goes_on
+
+
+@pytest.mark.parametrize(("shape", "size"), [((480, 640), (640, 480)), ((2160, 3840), (1600, 900))])
+def test_the_window_opens_at_the_videos_size(
+    shape: tuple[int, int], size: tuple[int, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DISPLAY", ":0")
+    sizes: list[tuple[int, ...]] = []
+    for name in ("namedWindow", "imshow", "getWindowProperty", "waitKey"):
+        monkeypatch.setattr(desktop.cv2, name, lambda *_: 1)
+    monkeypatch.setattr(desktop.cv2, "resizeWindow", lambda _, *size: sizes.append(size))
+    window = desktop.Window()
+    for _ in range(2):
+        window.show(np.zeros((*shape, 3), np.uint8))
+    assert sizes == [size]
 
 
 def test_a_file_is_shown_in_its_own_time() -> None:

@@ -33,10 +33,10 @@ def model(path: Path) -> None:
 
 
 def rebuilt(path: Path) -> None:
-    """An ONNX file where ONNX Runtime is not installed."""
-    from fer_utils.live import engines
+    """An ONNX file read back into Keras."""
+    from fer_utils.live import networks
 
-    network, description = engines.rebuilt(path.read_bytes())
+    network, description = networks.rebuilt(path.read_bytes())
     assert network.output_shape[-1] == len(description.class_names)
 
 

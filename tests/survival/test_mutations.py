@@ -22,7 +22,7 @@ import readers
 
 from fer_utils import models
 from fer_utils.live import export
-from fer_utils.live.export import Description
+from fer_utils.live.description import Description
 from fer_utils.training import checkpoint
 
 CHILD = Path(__file__).parent / "reading_child.py"

@@ -9,7 +9,12 @@ function element(tag, className, properties = {}, ...children) {
 }
 
 function percent(share) {
-  return `${Math.round(100 * share)} %`;
+  return `${Math.round(100 * share)}\u00a0%`;
+}
+
+/** Whether two places [left, top, width, height] share a pixel. */
+function meet([x, y, w, h], [left, top, wide, high]) {
+  return x < left + wide && left < x + w && y < top + high && top < y + h;
 }
 
 /** What the user sees: controls, the picture with boxes, a status line, and the probabilities as text and bars. */
@@ -36,7 +41,8 @@ class Panel {
     this.status.setAttribute("role", "status");
     this.faces = element("div", "fer-faces");
     const mirrorLabel = element("label", "fer-mirror", {}, this.mirror, " mirrored");
-    const controls = { camera: [this.button, this.choice, mirrorLabel], picture: [this.file], kernel: [this.button] };
+    const choose = element("label", "fer-button fer-choose", {}, "Choose a picture", this.file);
+    const controls = { camera: [this.button, this.choice, mirrorLabel], picture: [choose], kernel: [this.button] };
     this.root = element("div", "fer-live", {},
       element("div", "fer-controls", {}, ...controls[this.kind], this.speed),
       this.status, this.stage, this.faces,
@@ -93,10 +99,17 @@ class Panel {
   draw(faces, width, height) {
     this.drawn = [faces, width, height];
     this.stage.hidden = false;
+    this.stage.style.maxWidth = `calc(60vh * ${width / height})`; // the bars below a tall picture stay in view
     Object.assign(this.overlay, { width, height });
     const pen = this.overlay.getContext("2d");
     const unit = width / (this.stage.clientWidth || width); // frame pixels per pixel of the screen
-    for (const face of faces) this.box(pen, face, width, unit);
+    const boxes = faces.map(({ box: [x, y, w, h] }) => [this.flipped ? width - x - w : x, y, w, h]);
+    faces.forEach((face, i) => this.box(pen, boxes[i], face, unit));
+    const taken = [];
+    faces.forEach((face, i) => {
+      const others = [...boxes.filter((_, j) => j !== i), ...taken];
+      taken.push(this.plate(pen, boxes[i], face, faces.length > 1 ? `${i + 1} ` : "", others, taken, unit));
+    });
     const now = performance.now();
     if (faces.length === this.rows.length && now - this.listed < TEXT_INTERVAL) return;
     this.listed = now;
@@ -104,25 +117,46 @@ class Panel {
   }
 
   words(face) {
-    return `predicted expression: ${face.label}, ${percent(face.share)}`;
+    return `predicted expression: ${face.answer}, ${percent(face.share)}`;
   }
 
-  box(pen, { box: [x, y, w, h], label, share }, width, unit) {
-    const left = this.flipped ? width - x - w : x;
-    const [colour, ink] = this.colours[label] ?? ["#333333", "#ffffff"];
-    for (const [line, style] of [[5, "rgba(0, 0, 0, 0.55)"], [3, colour]]) {
+  /** The colour of a face and that of letters on it. */
+  shades({ label, sure }) {
+    return (sure && this.colours[label]) || ["#6b6b6b", "#ffffff"];
+  }
+
+  box(pen, place, face, unit) {
+    for (const [line, style] of [[5, "rgba(0, 0, 0, 0.55)"], [3, this.shades(face)[0]]]) {
       Object.assign(pen, { lineWidth: line * unit, strokeStyle: style });
-      pen.strokeRect(left, y, w, h);
+      pen.strokeRect(...place);
     }
-    pen.font = `600 ${15 * unit}px system-ui, sans-serif`;
-    const text = `${label} ${percent(share)}`;
-    const [wide, high] = [pen.measureText(text).width + 12 * unit, 22 * unit];
-    const at = Math.min(Math.max(left - 1.5 * unit, 0), Math.max(width - wide, 0));
-    const top = y > high ? y - high : y;
-    Object.assign(pen, { fillStyle: colour });
-    pen.fillRect(at, top, wide, high);
+  }
+
+  /** Writes a face's label where it covers no other face and no other label; returns its place. */
+  plate(pen, [x, y, w, h], face, number, others, taken, unit) {
+    const { width, height } = this.overlay;
+    const fits = ([left, top, wide, high]) => left >= 0 && top >= 0 && left + wide <= width && top + high <= height;
+    const free = (place, from) => !from.some((other) => meet(place, other));
+    const places = [];
+    for (const text of [`${number}${face.answer} ${percent(face.share)}`, ...(number ? [number.trim()] : [])]) {
+      for (const size of [Math.min(Math.max(w / unit / 7, 12), 22) * unit, 11 * unit]) {
+        pen.font = `600 ${size}px system-ui, sans-serif`;
+        const [wide, high] = [pen.measureText(text).width + 0.8 * size, 1.45 * size];
+        const left = Math.min(Math.max(x, 0), Math.max(width - wide, 0));
+        const tops = [[left, y - high], [left, y + h], [x + w, Math.max(y, 0)], [x - wide, Math.max(y, 0)],
+          [left, Math.max(y, 0)], [left, Math.min(y + h, height) - high]];
+        places.push(...tops.map(([at, top]) => ({ text, size, place: [at, top, wide, high] })));
+      }
+    }
+    const chosen = places.find(({ place }) => fits(place) && free(place, others))
+      ?? places.findLast(({ place }) => free(place, taken)) ?? places.at(-1);
+    const [colour, ink] = this.shades(face);
+    const [at, top, , high] = chosen.place;
+    Object.assign(pen, { fillStyle: colour, font: `600 ${chosen.size}px system-ui, sans-serif` });
+    pen.fillRect(...chosen.place);
     Object.assign(pen, { fillStyle: ink, textBaseline: "middle" });
-    pen.fillText(text, at + 6 * unit, top + high / 2 + unit);
+    pen.fillText(chosen.text, at + 0.4 * chosen.size, top + high / 2 + unit);
+    return chosen.place;
   }
 
   /** Head lines and bars; made anew only when their number changes. */

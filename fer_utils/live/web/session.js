@@ -6,13 +6,14 @@
 // From the kernel: {type: "faces", view, id, milliseconds, width, height, time, faces} with one JPEG after "next"
 //                  {type: "refused" | "ended", view, id, sentence}
 //
-// A face is {box: [left, top, width, height], label, share, probabilities}; boxes in pixels of the frame sent.
+// A face is {box: [left, top, width, height], label, answer, sure, share, probabilities}; boxes in pixels of the frame
+// sent. The answer is the label, or says that it is unsure.
 
 const ANSWER_LIMIT = 20_000; // milliseconds without an answer after which the camera is released
 const PERMISSION_HINT = 1_500; // milliseconds after which a user is told that the browser is waiting for permission
 
 const SENTENCES = {
-  idle: { camera: "Press Start to open a camera of this computer.", picture: "Choose a picture of this computer.",
+  idle: { camera: "Press Start to open a camera of this computer.", picture: "Choose a picture from this computer.",
     kernel: "Press Start." },
   asking: "The browser asks whether this page may use the camera.",
   opening: "Opening the camera …",
@@ -40,7 +41,9 @@ CAMERA_ERRORS.SecurityError = CAMERA_ERRORS.NotAllowedError;
 CAMERA_ERRORS.OverconstrainedError = CAMERA_ERRORS.NotFoundError;
 CAMERA_ERRORS.AbortError = CAMERA_ERRORS.NotReadableError;
 
-const NEW_RUN = { stream: null, fresh: null, began: 0, shown: null, told: 0, seconds: null, latency: null };
+const RECENT = 3_000; // milliseconds over which speed and delay are told
+
+const newRun = () => ({ stream: null, fresh: null, began: 0, told: 0, recent: [] });
 
 class Ended extends Error {} // a sentence for the user; whatever ran is over
 
@@ -128,7 +131,7 @@ class Session {
   }
 
   async start() {
-    const run = (this.run = { ...NEW_RUN });
+    const run = (this.run = newRun());
     try {
       if (this.panel.kind === "camera") await this.openStream(run);
       else this.panel.busy(SENTENCES.opening);
@@ -204,7 +207,7 @@ class Session {
 
   async picture(file) {
     const { panel } = this;
-    const run = (this.run = { ...NEW_RUN });
+    const run = (this.run = newRun());
     panel.clear();
     panel.busy("Looking for faces …");
     try {
@@ -226,19 +229,25 @@ class Session {
     if (message.type === "refused") throw new Ended(message.sentence);
     if (message.type === "ended") return this.stop(message.sentence, message.trouble, true);
     const now = performance.now();
-    const smooth = (before, value) => (before === null ? value : 0.9 * before + 0.1 * value);
-    if (run.shown) run.seconds = smooth(run.seconds, (now - run.shown) / 1000);
-    run.latency = smooth(run.latency, now - sent);
-    run.shown = now;
+    run.recent = [...run.recent.filter(([at]) => now - at < RECENT), [now, now - sent]];
     const found = message.faces.length;
     panel.running(found ? `${found} face${found > 1 ? "s" : ""} found.` : "No face found.");
     panel.draw(message.faces, message.width, message.height);
     if (now - run.told < TEXT_INTERVAL) return;
     run.told = now;
-    const rate = run.seconds ? `${(1 / run.seconds).toFixed(0)} frames/s, ` : "";
-    panel.speed.textContent = `${rate}${run.latency.toFixed(0)} ms from frame to answer`
-      + ` (${message.milliseconds.toFixed(0)} ms in the kernel)`;
+    const rate = run.recent.length > 1 ? `${frequency(run.recent).toFixed(0)} frames/s, ` : "";
+    panel.speed.textContent = `${rate}${median(run.recent.map(([, took]) => took)).toFixed(0)} ms from frame to answer`;
   }
+}
+
+function median(values) {
+  const sorted = [...values].sort((a, b) => a - b);
+  return sorted[Math.floor(sorted.length / 2)];
+}
+
+/** Frames a second, by the median time between those of the last seconds. */
+function frequency(recent) {
+  return 1000 / Math.max(1, median(recent.slice(1).map(([at], i) => at - recent[i][0])));
 }
 
 function release(stream) {

@@ -1,0 +1,33 @@
+"""What happens to every image before a network sees it, in training and at run time; NumPy and OpenCV alone."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+
+
+def check_images(images: np.ndarray, square: bool) -> None:
+    """Refuse (ValueError) what is not grey uint8 (n, h, w) or (h, w); if `square`, what is not (n, s, s)."""
+    rule = "grey uint8 (n, s, s)" if square else "grey uint8 (n, h, w) or (h, w)"
+    fits = images.ndim == 3 and images.shape[1] == images.shape[2] if square else images.ndim in (2, 3)
+    message = f"Images must be {rule}, got {images.dtype} {images.shape}: drop channels, do not scale."
+    if not fits or images.dtype != np.uint8:
+        raise ValueError(message)
+
+
+def resize(image: np.ndarray, size: int) -> np.ndarray:
+    """uint8 (size, size): area averaging where the image shrinks (no aliasing), bilinear where it grows."""
+    shrinks = min(image.shape) >= size
+    return cv2.resize(image, (size, size), interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR)
+
+
+def prepare(images: np.ndarray, size: int = 48) -> np.ndarray:
+    """The one preprocessing of this study, in training and at run time: size, then grey values / 255.
+
+    From uint8 (n, h, w) or one image (h, w), else ValueError, to float32 (n, size, size, 1) in [0, 1].
+    """
+    check_images(images, square=False)
+    images = images[None] if images.ndim == 2 else images
+    if images.shape[1:] != (size, size):
+        images = np.array([resize(image, size) for image in images], np.uint8).reshape(-1, size, size)
+    return np.divide(images, np.float32(255), dtype=np.float32)[..., None]
