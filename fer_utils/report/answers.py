@@ -22,7 +22,7 @@ from fer_utils.report import headlines, paired_runs
 from fer_utils.report.headlines import SOUND, Measured
 from fer_utils.report.records_index import Shelf
 from fer_utils.report.verdicts import NOT_MEASURED
-from fer_utils.study import protocols, tuning
+from fer_utils.study import pooling, protocols, tuning
 
 Answer = Callable[[Shelf], str]
 
@@ -242,6 +242,9 @@ def hyperparameters(shelf: Shelf) -> str:
         trial = next((r.config for r in shelf.runs if r.id == best["run"]), None)
         finals = [r for r in shelf.runs if trial and r.config == replace(trial, score_test=True)]
         test = f"; on test images {paired_runs.first_seed(finals).interval.percent()}" if finals else ""
+        if finals and len(others := pooling.validation_minus_test(shelf.find(dataset=data), finals[0])):
+            drops = f"{others.min():.1f} to {others.max():.1f} points"
+            test += f" ({len(others)} other runs on this split, which nobody chose, drop by {drops})"
         text = f"best {100 * best['score']:.1f} % of {best['n']:.0f} validation images{test}"
         texts.append(f"{TITLES[data]}, Model 2, {len(tuning.trials(found))} trials: {text}")
     return _joined(texts)
