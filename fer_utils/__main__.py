@@ -98,7 +98,7 @@ def _add_data(commands: argparse._SubParsersAction) -> None:
 def _add_runs(commands: argparse._SubParsersAction) -> None:
     parser = commands.add_parser("runs", help="list and verify finished runs")
     parser.add_argument("store", nargs="?", type=Path, default=reports_root() / "runs", help="folder of records")
-    parser.add_argument("--test", action="store_true", help="only runs that ever scored a test set")
+    parser.add_argument("--scored", choices=["test"], help="only runs that ever scored test images, and which")
     parser.set_defaults(command=_runs)
 
 
@@ -200,24 +200,27 @@ def _data(options: argparse.Namespace) -> int:
 
 def _runs(options: argparse.Namespace) -> int:
     from fer_utils import records, study
+    from fer_utils.report import scored
 
     found = records.find_all(options.store, ("run.json", "history.csv", "predictions.npz"))
     lists = [record for record in found if _readable(record)]
-    if options.test:
-        lists = [record for record in lists if record.config.score_test]
+    if options.scored:
+        lists = scored.ever(lists)
         found = [record for record in found if record in lists or not _readable(record)]
     if not found:
         print(f"No finished runs in {options.store}.")
         return 0
     if lists:
         print(study.listing(lists).to_string(index=False))
+    if options.scored:
+        print("\n".join(scored.sentences(lists)))
     problems = {record.id: records.verify(record) for record in found}
     for name, sentences in problems.items():
         for sentence in sentences:
             print(f"DOES NOT HOLD: {name}: {sentence}")
     broken = sum(bool(sentences) for sentences in problems.values())
-    scored = sum(record.config.score_test for record in lists)
-    print(f"{len(found)} runs, {scored} scored a test set; {len(found) - broken} verified, {broken} do not hold.")
+    final = sum(record.config.score_test for record in lists)
+    print(f"{len(found)} runs, {final} scored a test set; {len(found) - broken} verified, {broken} do not hold.")
     return 1 if broken else 0
 
 

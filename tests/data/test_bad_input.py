@@ -242,4 +242,4 @@ def test_runs_lists_what_is_wrong_with_damaged_records_and_goes_on(
     for identifier, name in names:
         wrong = [line for line in printed.splitlines() if line.startswith(f"DOES NOT HOLD: {identifier}: ")]
         assert len(wrong) == 1, (identifier, name)
-    assert main(["runs", str(tmp_path), "--test"]) == 1
+    assert main(["runs", str(tmp_path), "--scored", "test"]) == 1
