@@ -67,5 +67,5 @@ def test_detectors_are_counted_against_known_faces(tmp_path: Path, monkeypatch: 
     boxes.to_csv(tmp_path / "boxes.csv", index=False)
     monkeypatch.setattr(costs.detectors, "YuNet", lambda path: costs.detectors.Haar())
     table = costs.detection(tmp_path, tmp_path / "none")
-    assert (table["faces found"] == "1 of 2").all() and len(table) == 3
+    assert (table["faces found"] == "1 of 2").all() and len(table) == 4
     assert (table["false boxes"] >= 0).all()
