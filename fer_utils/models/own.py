@@ -83,7 +83,7 @@ def _functional(name: str, model: Any) -> Any:
             f"A network of the study says what it takes; the keras.Sequential of {name} does not. Begin it with "
             "keras.Input((size, size, 1))."
         )
-    return keras.Model(model.inputs, model.outputs, name=model.name)
+    return keras.Model(model.inputs[0], model.outputs[0], name=model.name)
 
 
 def _check(name: str, model: Any, n_classes: int, size: int | None) -> None:
