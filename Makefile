@@ -44,9 +44,10 @@ RECORDS := $(wildcard reports/runs/*/done reports/measurements/*/done)
 NEEDS_12 += $(RECORDS)
 
 SOURCES := $(sort $(wildcard notebooks/[0-9][0-9]_*.ipynb))
-EXECUTED := $(SOURCES:notebooks/%=$(REPORTS)/$(PROFILE)/%)
+SOLUTIONS := $(if $(filter quick,$(PROFILE)),$(wildcard $(SOURCES:notebooks/%=notebooks/solutions/%)))
+EXECUTED := $(patsubst notebooks/%,$(REPORTS)/$(PROFILE)/%,$(SOURCES) $(SOLUTIONS))
 
-$(RULES): $(MODULES) $(SOURCES) $(shell find fer_utils -type d -not -name __pycache__)
+$(RULES): $(MODULES) $(SOURCES) $(SOLUTIONS) $(shell find fer_utils -type d -not -name __pycache__)
 	@mkdir -p $(@D); "$(or $(find_python),python3)" $(READER) > $@
 
 .SECONDEXPANSION:
@@ -65,7 +66,7 @@ help:  ## show this list
 	@echo "  PROFILE=quick (default), cpu or full;  GPU=1 for TensorFlow's CUDA build;  PY=python to use your own environment"
 	@echo "  SCHEDULER=tcp://host:port trains the runs of \`reproduce\` on the workers of that Dask scheduler"
 
-reproduce: $(EXECUTED)  ## run the study: every notebook under PROFILE, executed copies in reports/PROFILE/
+reproduce: $(EXECUTED)  ## run the study: every notebook under PROFILE (quick: and the solutions), copies in reports/PROFILE/
 	@echo "$(PROFILE): $(words $(EXECUTED)) notebooks are up to date in $(REPORTS)/$(PROFILE)/"
 
 queue: $(READY)  ## train what the full study lacks, most valuable first, on any machine (MINUTES=, ITEMS=, WORKERS=side by side)
