@@ -89,8 +89,8 @@ lint: $(READY)  ## check the code, the notebooks, and that imports run one way t
 	$(PY) -c "from importlinter.cli import lint_imports_command as lint; lint()" --no-logo
 
 bench: $(READY)  ## time the live demo on two cores, two workers against one, and everything up to 16 x FER2013 (15 minutes)
-	$(PY) -m fer_utils.live.bench
-	$(PY) -m fer_utils.live.costs
+	$(PY) -m fer_utils.live.measurements.bench
+	$(PY) -m fer_utils.live.measurements.costs
 	$(PY) -m fer_utils.study.speed_probe
 	$(PY) -m fer_utils.report.benchmarks --figure $(REPORTS)/quick/growth.png
 
@@ -105,7 +105,7 @@ lab: $(READY)  ## open the notebooks in JupyterLab, on this machine only
 	  --LabApp.news_url=None --LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate
 
 webcam: $(READY)  ## predicted expressions in a window, from the camera (CAMERA=0) or a file (VIDEO=path)
-	$(PY) -m fer_utils.live.desktop $(if $(VIDEO),--video "$$VIDEO",--camera $(or $(CAMERA),0))
+	$(PY) -m fer_utils.live.interface.desktop $(if $(VIDEO),--video "$$VIDEO",--camera $(or $(CAMERA),0))
 
 detector: $(READY)  ## fetch YuNet, a detector of 230 KB, into the user's cache, from where every command takes it
 	$(PY) -m fer_utils predict --fetch-detector

@@ -23,8 +23,8 @@ from numpy.typing import ArrayLike
 from scipy import stats as scipy_stats
 
 from fer_utils.evaluation import statistics
+from fer_utils.evaluation.right_answers import RightAnswers, counted
 from fer_utils.evaluation.statistics import Interval
-from fer_utils.evaluation.tally import Tally, counted
 
 TOO_FEW, FEW = 3, 30
 """Persons with an answer of the rarer kind: below the first the exact method, below the second Wilson's."""
@@ -52,10 +52,10 @@ def accuracy(correct: ArrayLike, persons: ArrayLike | None = None, level: float 
         ValueError: as `counted`, or level outside (0, 1).
     """
     several = persons is not None and len(np.unique(persons)) > 1
-    return of_tally(counted(correct, persons if several else None), level)
+    return of_answers(counted(correct, persons if several else None), level)
 
 
-def of_tally(found: Tally, level: float = 0.95, n_resamples: int = 2000, seed: int = 0) -> Interval:
+def of_answers(found: RightAnswers, level: float = 0.95, n_resamples: int = 2000, seed: int = 0) -> Interval:
     """The interval of a tally's accuracy, mean over seeds, by the method that this module's text chooses.
 
     Args:
@@ -69,7 +69,7 @@ def of_tally(found: Tally, level: float = 0.95, n_resamples: int = 2000, seed: i
     statistics.check_level(level)
     right, wrong = (int((count > 0).any(axis=0).sum()) for count in (found.right, found.images - found.right))
     if right < wrong:
-        other = of_tally(replace(found, right=found.images - found.right), level, n_resamples, seed)
+        other = of_answers(replace(found, right=found.images - found.right), level, n_resamples, seed)
         return replace(other, estimate=1 - other.estimate, low=1 - other.high, high=1 - other.low)
     estimate, variance = float(found.accuracy.mean()), variance_of(found.accuracy, found.contributions)
     if wrong < TOO_FEW:
@@ -114,7 +114,7 @@ def wilson(estimate: float, variance: Variance, level: float = 0.95) -> tuple[fl
 
 
 def difference(
-    a: Tally | np.ndarray, b: Tally, *, paired: bool = True, n_resamples: int = 2000, seed: int = 0,
+    a: RightAnswers | np.ndarray, b: RightAnswers, *, paired: bool = True, n_resamples: int = 2000, seed: int = 0,
     level: float = 0.95,
 ) -> Interval:  # fmt: skip
     """Accuracy A minus accuracy B, mean over seeds.
@@ -131,7 +131,7 @@ def difference(
     Raises:
         ValueError: different numbers of seeds, neither of them one.
     """
-    known = not isinstance(a, Tally)
+    known = not isinstance(a, RightAnswers)
     each = per_seed(a, b)
     if not known and paired:
         units = np.union1d(a.units, b.units)
@@ -148,13 +148,13 @@ def difference(
     return Interval(float(each.mean()), *map(float, ends), level, b.n, f"{method} over {_over(b, len(each))}")
 
 
-def per_seed(a: Tally | np.ndarray, b: Tally) -> np.ndarray:
+def per_seed(a: RightAnswers | np.ndarray, b: RightAnswers) -> np.ndarray:
     """Accuracy A minus accuracy B of every seed, float64 (s,); a single seed is compared with all of the other.
 
     Raises:
         ValueError: different numbers of seeds, neither of them one.
     """
-    one, other = a.accuracy if isinstance(a, Tally) else np.asarray(a, dtype=np.float64), b.accuracy
+    one, other = a.accuracy if isinstance(a, RightAnswers) else np.asarray(a, dtype=np.float64), b.accuracy
     if len(one) != len(other) and min(len(one), len(other)) != 1:
         raise ValueError(
             f"A difference compares seed by seed; got {len(one)} and {len(other)} seeds. Train the others."
@@ -162,7 +162,7 @@ def per_seed(a: Tally | np.ndarray, b: Tally) -> np.ndarray:
     return one - other
 
 
-def _over(found: Tally, seeds: int) -> str:
+def _over(found: RightAnswers, seeds: int) -> str:
     return f"{len(found.units):,} {found.what}" + (f" and {seeds} seeds" if seeds > 1 else "")
 
 
@@ -170,7 +170,7 @@ def _quantile(df: float, level: float) -> float:
     return float(scipy_stats.t.ppf((1 + level) / 2, df))
 
 
-def _exact(found: Tally, wrong: int, level: float) -> tuple[float, float]:
+def _exact(found: RightAnswers, wrong: int, level: float) -> tuple[float, float]:
     """From units without any wrong answer the lower end, from images the upper one."""
     tail, u, n = (1 - level) / 2, len(found.units), found.n
     low = float(scipy_stats.beta.ppf(tail, u - wrong, wrong + 1)) if wrong < u else 0.0
@@ -178,7 +178,7 @@ def _exact(found: Tally, wrong: int, level: float) -> tuple[float, float]:
     return low, 1.0 if k == 0 else float(scipy_stats.beta.isf(tail, n - k + 1, k))
 
 
-def _bootstrap(found: Tally, level: float, n_resamples: int, seed: int) -> Interval:
+def _bootstrap(found: RightAnswers, level: float, n_resamples: int, seed: int) -> Interval:
     """The percentile bootstrap of one seed, by `fer_utils.evaluation.statistics.bootstrap_interval`."""
     images, right = found.images[0].astype(int), found.right[0].astype(int)
     kinds = np.tile([1.0, 0.0], len(images))
@@ -197,13 +197,13 @@ def _moved(a: np.ndarray, b: np.ndarray, paired: bool) -> np.ndarray:
 
 
 def _drawn(
-    a: Tally | np.ndarray, b: Tally, paired: bool, n_resamples: int, seed: int, level: float
+    a: RightAnswers | np.ndarray, b: RightAnswers, paired: bool, n_resamples: int, seed: int, level: float
 ) -> tuple[float, float]:
     """Percentiles over units drawn again, one seed."""
     rng = np.random.default_rng(seed)
     weights = _draws(rng, len(b.units), n_resamples)
     of_a = np.asarray(a)[None]
-    if isinstance(a, Tally):
+    if isinstance(a, RightAnswers):
         of_a = a.of_draws(weights if paired else _draws(rng, len(a.units), n_resamples))
     return tuple(np.nanquantile(of_a - b.of_draws(weights), [(1 - level) / 2, (1 + level) / 2]))
 
@@ -213,9 +213,9 @@ def _draws(rng: np.random.Generator, n: int, times: int) -> np.ndarray:
     return rng.multinomial(n, np.full(n, 1 / n), size=times).astype(np.float32)
 
 
-def _by_squares(a: Tally, b: Tally, paired: bool, level: float) -> tuple[float, float]:
+def _by_squares(a: RightAnswers, b: RightAnswers, paired: bool, level: float) -> tuple[float, float]:
     """The ends of A - B from those of A and B and the correlation that shared units give them."""
-    one, other = (of_tally(_own(found), level) for found in (a, b))
+    one, other = (of_answers(_own(found), level) for found in (a, b))
     parts = [variance_of(found.accuracy, found.contributions).total for found in (a, b)]
     r = 0.0
     if paired and min(parts) > 0:
@@ -227,7 +227,7 @@ def _by_squares(a: Tally, b: Tally, paired: bool, level: float) -> tuple[float, 
     return gap - below, gap + above
 
 
-def _own(found: Tally) -> Tally:
+def _own(found: RightAnswers) -> RightAnswers:
     """Without the units that have no image in it."""
     there = found.images.any(axis=0)
     return replace(found, right=found.right[:, there], images=found.images[:, there], units=found.units[there])

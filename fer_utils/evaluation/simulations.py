@@ -13,7 +13,7 @@ import pandas as pd
 from scipy import stats as scipy_stats
 
 from fer_utils.evaluation import intervals, statistics
-from fer_utils.evaluation.tally import Tally
+from fer_utils.evaluation.right_answers import RightAnswers
 
 HOLD_OUT = (*[1] * 37, *[2] * 23, *[3] * 25, *[4] * 4, *[5] * 3, 8)
 """Images of each of the 93 persons among the 197 images that a random fifth of CK+48 holds (seed 123, stratified)."""
@@ -120,8 +120,10 @@ def coverage_near_the_end(
             "bootstrap over persons": np.quantile(draws @ right.T / (draws @ sizes)[:, None], [0.025, 0.975], axis=0),
             "Wilson over images": _wilson(right.sum(axis=1).astype(int), n),
             "this study's rule": np.transpose([
-                (found.low, found.high) for found in
-                (intervals.of_tally(Tally(r[None], sizes[None].astype(float), persons, "persons")) for r in right)
+                (found.low, found.high) for found in (
+                    intervals.of_answers(RightAnswers(r[None], sizes[None].astype(float), persons, "persons"))
+                    for r in right
+                )
             ]),
         }  # fmt: skip
         rows[accuracy] = {name: np.mean((low <= accuracy) & (accuracy <= high)) for name, (low, high) in ends.items()}

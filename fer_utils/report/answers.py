@@ -55,11 +55,11 @@ def headline(system: str) -> Answer:
 
 
 def speed(rows: Sequence[str], columns: Sequence[str], kind: str = "speed") -> Answer:
-    """What `make bench` or `fer_utils.live.costs` put on record, machine by machine.
+    """What `make bench` or `fer_utils.live.measurements.costs` put on record, machine by machine.
 
     Args:
         rows: how the first cells of the rows begin.
-        columns: names, as `fer_utils.live.bench` and `costs` write them.
+        columns: names, as `fer_utils.live.measurements.bench` and `costs` write them.
         kind: `"speed"` or `"costs"`: how the names of the records begin.
     """
 
@@ -147,7 +147,7 @@ def backbones(shelf: Shelf) -> str:
     """The large networks on both datasets, from random weights and from ImageNet's, as far as on record."""
     texts = []
     for data in _DATA:
-        for group in study.together(shelf.find("resnet_transfer", data, score_test=True)):
+        for group in study.by_configuration(shelf.find("resnet_transfer", data, score_test=True)):
             options, config = group[0].config.model_options, group[0].config
             start = "ImageNet's weights" if "weights" in options else "random weights"
             parts = f", {len(group)} of {config.split.n_folds} folds" if config.split.kind == "kfold" else ""

@@ -106,7 +106,7 @@ def where_reports_look(shelf: Shelf) -> str:
         if is_done(shelf.measurements / name):
             parts[record.id] = (record, Measurement(shelf.measurements / name))
     texts = []
-    for group in study.together([record for record, _ in parts.values()]):
+    for group in study.by_configuration([record for record, _ in parts.values()]):
         if headlines.whole(group):
             values, arrays = trained_networks.pooled([parts[record.id][1] for record in group])
             lower = [_lower_half(map_) for map_ in arrays["cam_0"]]

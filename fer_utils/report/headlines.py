@@ -21,7 +21,7 @@ from fer_utils.report import claims
 from fer_utils.report.claims import Claim
 from fer_utils.report.records_index import Shelf
 from fer_utils.study import protocols
-from fer_utils.study.pooling import EPOCHS, result, tally, together, whole
+from fer_utils.study.pooling import EPOCHS, by_configuration, result, right_answers, whole
 
 REPORTED, SOUND, TRAINING = "re-run as reported", "sound", "scored on its training images"
 OWN = ("compact", *protocols.STRONG)
@@ -146,7 +146,9 @@ class Line:
             return None
         if not all("last" in record.kept for record in (*one.runs, *other.runs)):
             return None
-        return intervals.difference(tally(one.runs, "last"), tally(other.runs, "last"), paired=self.dataset == "ckplus")
+        return intervals.difference(
+            right_answers(one.runs, "last"), right_answers(other.runs, "last"), paired=self.dataset == "ckplus"
+        )
 
 
 def lines(shelf: Shelf) -> list[Line]:
@@ -165,7 +167,7 @@ def own(shelf: Shelf) -> list[Line]:
     """The study's own systems on CK+48 and FER2013, as far as they are on record."""
     found: dict[tuple[str, str, str], list[Measured]] = {}
     for model in OWN:
-        for group in together(shelf.find(model, None, "sound", score_test=True)):
+        for group in by_configuration(shelf.find(model, None, "sound", score_test=True)):
             config = group[0].config
             if whole(group) and config.dataset in ("ckplus", "fer2013") and _is_own(config):
                 source = config.start_from.split("-")[0]
@@ -211,7 +213,7 @@ def _groups(claim: Claim, protocol: str, shelf: Shelf) -> list[list[Record]]:
         if any(confirmations.follows(record.config, template) for template in templates)
         and record.config.split.kind == templates[0].split.kind and record.config.split.max_train is None
     ]  # fmt: skip
-    return [group for group in together(found) if whole(group)]
+    return [group for group in by_configuration(found) if whole(group)]
 
 
 def modified(config: RunConfig) -> str:
@@ -225,7 +227,7 @@ def modified(config: RunConfig) -> str:
 def _measured(group: Sequence[Record], row: protocols.Recipe | None, part: str = "test") -> Measured:
     config, found = group[0].config, result(group)
     other = [name for name in dict.fromkeys(("last", *group[0].kept)) if name in EPOCHS and name in group[0].kept]
-    others = {name: intervals.of_tally(tally(group, name)) for name in other if name != found["kept"]}
+    others = {name: intervals.of_answers(right_answers(group, name)) for name in other if name != found["kept"]}
     interval = Interval(found["accuracy"], found["low"], found["high"], 0.95, found["n"], found["method"])
     sd, kept = found["sd"], found["kept"]
     if part == "train":  # what cutm2024 printed: its "validation" folder was the training folder

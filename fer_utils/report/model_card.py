@@ -53,7 +53,7 @@ def classes(record: Record) -> pd.DataFrame:
 def shipped() -> Record:
     """The run whose network ships with the package."""
     from fer_utils.files.paths import project_root
-    from fer_utils.live import engines
+    from fer_utils.live.network import engines
 
     name = engines.load().description.record
     return Record(project_root() / "reports/runs" / name)

@@ -28,7 +28,7 @@ from fer_utils.report import (
     records_index,
 )
 from fer_utils.study import growth
-from fer_utils.study.pooling import EPOCHS, result, tally, together, whole
+from fer_utils.study.pooling import EPOCHS, by_configuration, result, right_answers, whole
 from fer_utils.study.protocols import Recipe, recipe
 
 PAGES = {
@@ -51,7 +51,7 @@ _SPLITS = {"usage": "Usage split", "merged": "7,178 merged", "random": "random i
 def markdown(records: Sequence[Record]) -> str:
     """The table, one row per question; says so when there is nothing yet."""
     final = [r for r in records if r.config.score_test and r.config.protocol != PROTOCOL]  # notebook 08 has the others
-    groups = sorted((g for g in together(final) if whole(g)), key=_order)
+    groups = sorted((g for g in by_configuration(final) if whole(g)), key=_order)
     rows = [_row(group) for group in groups]
     if not rows:
         return "Not measured yet."
@@ -90,7 +90,7 @@ def _ends(values: Mapping[str, Any]) -> str:
 def _beside(group: Sequence[Record]) -> str:
     """The other kept epochs, with their intervals."""
     names = [name for name in group[0].kept[1:] if name in EPOCHS and name != "best_train"]
-    found = {name: intervals.of_tally(tally(group, name)) for name in names}
+    found = {name: intervals.of_answers(right_answers(group, name)) for name in names}
     return "".join(f"; {EPOCHS[name]} {interval.percent()}" for name, interval in found.items())
 
 

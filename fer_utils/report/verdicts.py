@@ -19,7 +19,7 @@ from fer_utils.records import Record
 from fer_utils.report import claims
 from fer_utils.report.claims import Claim
 from fer_utils.study import protocols
-from fer_utils.study.pooling import tally, together
+from fer_utils.study.pooling import by_configuration, right_answers
 from fer_utils.study.protocols import recipe
 
 NOT_MEASURED = "not measured"
@@ -62,7 +62,9 @@ def _groups(claim: Claim, protocol: str, store: Path | None) -> list[list[Record
         found = [r for r in found if (r.config.split.kind == "kfold") == folds]
     elif _part(claim) == "training":
         found = []
-    return sorted(together(found), key=lambda group: (len(group[0].config.model_options), -group[0].config.epochs))
+    return sorted(
+        by_configuration(found), key=lambda group: (len(group[0].config.model_options), -group[0].config.epochs)
+    )
 
 
 def _part(claim: Claim) -> str:
@@ -90,7 +92,7 @@ def _accuracy(claim: Claim, group: Sequence[Record], kept: str | None = None) ->
         return float(np.mean([record.history[column].iloc[-1] for record in group])), np.nan, np.nan
     if not all(part in record.run["metrics"] for record in group):
         return np.nan, np.nan, np.nan
-    found = intervals.of_tally(tally(group, kept or group[0].kept[0], part=part))
+    found = intervals.of_answers(right_answers(group, kept or group[0].kept[0], part=part))
     return found.estimate, found.low, found.high
 
 

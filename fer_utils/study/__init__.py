@@ -7,12 +7,13 @@ profile.
 """
 
 from fer_utils.study.executors import process_pool
-from fer_utils.study.pooling import Pooled, by_seed, pool, result, results_table, together
+from fer_utils.study.pooling import Pooled, by_configuration, by_seed, pool, result, results_table
 from fer_utils.study.runs import StudyError, cost, listing, on_record, rerun, run_study, siblings, with_weights
 
 __all__ = [
     "Pooled",
     "StudyError",
+    "by_configuration",
     "by_seed",
     "cost",
     "listing",

@@ -17,8 +17,8 @@ import yaml
 
 from fer_utils.files.locks import hold
 from fer_utils.files.paths import project_root
-from fer_utils.files.reading import told
-from fer_utils.files.writing import explained
+from fer_utils.files.reading import one_line
+from fer_utils.files.writing import storage_errors
 
 SOLUTIONS = "solutions"
 """The folder beside the lessons that holds the solutions of their exercises."""
@@ -76,7 +76,7 @@ def _values(notebook: Path, profile: Path) -> dict[str, Any]:
         values = dict(yaml.safe_load(profile.read_text(encoding="utf-8")))
     except (yaml.YAMLError, ValueError, TypeError) as error:
         rule = "A profile is YAML that gives parameters their values"
-        raise ValueError(f"{rule}; {profile} is not ({told(error)}). Mend it.") from error
+        raise ValueError(f"{rule}; {profile} is not ({one_line(error)}). Mend it.") from error
     declared = declared_parameters(notebook)
     lessons = notebook.parent.parent if notebook.parent.name == SOLUTIONS else notebook.parent
     beside = [*lessons.glob("*.ipynb"), *lessons.glob(f"{SOLUTIONS}/*.ipynb")]
@@ -90,7 +90,7 @@ def _values(notebook: Path, profile: Path) -> dict[str, Any]:
 
 
 def _run(notebook: Path, output: Path, values: Mapping[str, Any], notice: str = "") -> None:
-    with explained(output):
+    with storage_errors(output):
         output.parent.mkdir(parents=True, exist_ok=True)
         before = _written(output)
         with hold(output.with_name(f".{output.stem}.claim")):  # where make was killed, its child may still be at it

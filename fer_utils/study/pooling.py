@@ -10,8 +10,8 @@ import numpy as np
 import pandas as pd
 
 from fer_utils.evaluation import intervals, metrics
+from fer_utils.evaluation.right_answers import RightAnswers, counted, stacked
 from fer_utils.evaluation.statistics import Interval
-from fer_utils.evaluation.tally import Tally, counted, stacked
 from fer_utils.records import Record
 
 EPOCHS = {
@@ -62,7 +62,7 @@ def pool(records: Sequence[Record], part: str = "test", kept: str | None = None)
     )
 
 
-def together(records: Sequence[Record]) -> list[list[Record]]:
+def by_configuration(records: Sequence[Record]) -> list[list[Record]]:
     """Records that answer one question: the same protocol and configuration but for seed and fold."""
     groups: dict[tuple[str, str], list[Record]] = {}
     for record in sorted(records, key=lambda r: (r.config.seed, r.config.split.fold)):
@@ -86,10 +86,10 @@ def whole(records: Sequence[Record]) -> bool:
     return all(len(group) == folds for group in by_seed(records).values())
 
 
-def tally(
+def right_answers(
     runs: Sequence[Record], kept: str | None = "best_validation", *, part: str = "test",
     rows: np.ndarray | Sequence[np.ndarray] | None = None, offset: int = 0,
-) -> Tally:  # fmt: skip
+) -> RightAnswers:  # fmt: skip
     """Count right answers per seed and person; per image where persons are unknown or fewer than two.
 
     Args:
@@ -130,8 +130,8 @@ def result(records: Sequence[Record], part: str = "test", kept: str | None = Non
         `folds`, `kept`, `chosen_on_test`, `hours`, `device`.
     """
     kept = kept or records[0].kept[0]
-    counts = tally(records, kept, part=part)
-    found, accuracies = intervals.of_tally(counts), counts.accuracy
+    counts = right_answers(records, kept, part=part)
+    found, accuracies = intervals.of_answers(counts), counts.accuracy
     pooled = [pool(group, part, kept) for group in by_seed(records).values()]
     summaries = [metrics.summary(p.labels, p.logits) for p in pooled]
     return {

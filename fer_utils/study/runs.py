@@ -56,7 +56,7 @@ def run_study(
     places = {key: Path(store or store_for(config.dataset)).absolute() for key, config in unique.items()}
     where = data_root(root).absolute()
     jobs = {key: (config.to_dict(), where, places[key]) for key, config in unique.items()}
-    with _chosen(executor) as workers, executors.signed(places.values() if workers else ()) as signs:
+    with _chosen(executor) as workers, executors.store_signs(places.values() if workers else ()) as signs:
         ends = executors.carried_out(lambda key, attempt: _submit(workers, attempt, jobs[key], signs), jobs)
         ended = {end.key: end.future for end in ends}
     failures = {key: ended[key].exception() for key in jobs if ended[key].exception()}

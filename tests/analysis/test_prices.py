@@ -15,12 +15,12 @@ from fer_utils import plots, records
 from fer_utils.analysis.prices import confirmations, experiments, tables
 from fer_utils.analysis.prices.experiments import DESIGNS, GROUPINGS
 from fer_utils.evaluation import luck
+from fer_utils.evaluation.right_answers import joined
 from fer_utils.evaluation.statistics import Interval
-from fer_utils.evaluation.tally import merged
 from fer_utils.records import Measurement, Record
 from fer_utils.report import pages
 from fer_utils.study import protocols
-from fer_utils.study.pooling import tally
+from fer_utils.study.pooling import right_answers
 
 
 @pytest.fixture(scope="module")
@@ -59,7 +59,7 @@ def designed(store: Path) -> dict[str, list[Record]]:
 
 
 def test_tally_counts_by_person_and_seed(grouped: dict[str, list[Record]]) -> None:
-    found = tally(grouped["subjects"])
+    found = right_answers(grouped["subjects"])
     assert found.what == "persons" and found.right.shape == (2, 20) and found.n == 80
     np.testing.assert_array_equal(found.images, 4)
     np.testing.assert_allclose(found.accuracy, [0.6, 0.65])  # 24 and 26 of 40 in each fold
@@ -68,14 +68,14 @@ def test_tally_counts_by_person_and_seed(grouped: dict[str, list[Record]]) -> No
 
 def test_tally_counts_images_where_persons_are_unknown(designed: dict[str, list[Record]]) -> None:
     usage = designed["usage"]
-    found, some = tally(usage), tally(usage, rows=np.arange(40) >= 10)
+    found, some = right_answers(usage), right_answers(usage, rows=np.arange(40) >= 10)
     assert found.what == "images" and found.n == 40 and some.n == 30
     np.testing.assert_allclose(some.accuracy, 10 / 30)
-    both = merged(found, tally(usage, part="validation", offset=1000))
+    both = joined(found, right_answers(usage, part="validation", offset=1000))
     assert both.n == 80
     np.testing.assert_allclose(both.accuracy, (20 + 16) / 80)
     with pytest.raises(ValueError, match="at least one run"):
-        tally([])
+        right_answers([])
 
 
 def test_prices_of_groupings(grouped: dict[str, list[Record]]) -> None:

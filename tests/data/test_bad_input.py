@@ -19,11 +19,12 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays_of
 
 from fer_utils.__main__ import main
-from fer_utils.data import cache, load, tables
+from fer_utils.data import load
+from fer_utils.data.readers import cache, tables
 from fer_utils.files import reading
 from fer_utils.live import UnreadableError, read_image
-from fer_utils.live.description import Description
 from fer_utils.live.images import as_frame
+from fer_utils.live.network.description import Description
 from fer_utils.records import schema
 
 QUICK = settings(

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 from scipy import stats as scipy_stats
 
-from fer_utils.evaluation import intervals, luck, statistics
+from fer_utils.evaluation import intervals, maxima, statistics
 from fer_utils.evaluation.intervals import accuracy, difference, per_seed, variance_of
-from fer_utils.evaluation.tally import Tally, counted, merged
+from fer_utils.evaluation.right_answers import RightAnswers, counted, joined
 
 PERSONS = np.repeat(np.arange(40), 3)
 
@@ -22,7 +22,7 @@ def wrong_for(*persons: int, each: int = 1) -> np.ndarray:
     return correct.ravel()
 
 
-def some(rng: np.random.Generator, share: float, n: int = 400, seeds: int = 1) -> Tally:
+def some(rng: np.random.Generator, share: float, n: int = 400, seeds: int = 1) -> RightAnswers:
     return counted(rng.random((seeds, n)) < share)
 
 
@@ -41,7 +41,7 @@ def test_answers_are_counted_by_person_and_seed() -> None:
 
 
 def test_merged_parts_count_shared_units_once() -> None:
-    both = merged(counted([1, 0], ["a", "b"]), counted([1, 1], ["b", "c"]))
+    both = joined(counted([1, 0], ["a", "b"]), counted([1, 1], ["b", "c"]))
     assert both.units.tolist() == ["a", "b", "c"] and both.n == 4
     np.testing.assert_array_equal(both.right, [[1, 1, 1]])
 
@@ -169,7 +169,7 @@ def test_paired_difference_of_one_seed_is_the_paired_bootstrap() -> None:
 
 def test_where_seeds_dominate_the_difference_is_students() -> None:
     n = 200
-    even = Tally(np.ones((4, n)) * 0.5, np.ones((4, n)), np.arange(n))  # no chance of images at all
+    even = RightAnswers(np.ones((4, n)) * 0.5, np.ones((4, n)), np.arange(n))  # no chance of images at all
     a = replace(even, right=np.repeat([[0.5], [0.6], [0.7], [0.8]], n, axis=1))
     found, theirs = difference(a, even), scipy_stats.ttest_1samp([0, 0.1, 0.2, 0.3], 0).confidence_interval(0.95)
     assert found.estimate == pytest.approx(0.15)
@@ -198,7 +198,7 @@ def test_near_the_end_both_intervals_are_joined_by_squares() -> None:
     rng = np.random.default_rng(6)
     b = counted(rng.random(300) < 0.8, np.repeat(np.arange(100), 3))
     a = counted(np.ones(120, bool), np.repeat(np.arange(40), 3))
-    found, one, other = difference(a, b), intervals.of_tally(a), intervals.of_tally(b)
+    found, one, other = difference(a, b), intervals.of_answers(a), intervals.of_answers(b)
     gap = 1 - other.estimate
     assert found.low == pytest.approx(gap - np.hypot(1 - one.low, other.high - other.estimate))
     assert found.high == pytest.approx(gap + (other.estimate - other.low)), "A cannot be higher"
@@ -216,34 +216,34 @@ def test_shared_persons_narrow_a_difference_near_the_end() -> None:
 
 def test_parts_that_share_images_are_paired_by_them() -> None:
     whole = some(np.random.default_rng(2), 0.6, n=100)
-    part = Tally(whole.right[:, :60], whole.images[:, :60], whole.units[:60])
+    part = RightAnswers(whole.right[:, :60], whole.images[:, :60], whole.units[:60])
     found = difference(whole, part)
     assert found.estimate == pytest.approx(whole.right.mean() - whole.right[:, :60].mean())
     assert found.low < found.estimate < found.high and found.n == 60
 
 
 def test_a_draw_without_images_is_left_out() -> None:
-    empty = Tally(np.array([[1.0, 0.0]]), np.array([[1.0, 0.0]]), np.array([0, 1]))
+    empty = RightAnswers(np.array([[1.0, 0.0]]), np.array([[1.0, 0.0]]), np.array([0, 1]))
     assert np.isnan(empty.of_draws(np.array([[0.0, 2.0]]))).all()
 
 
-# ---------------------------------------------------------------- luck
+# ---------------------------------------------------------------- maxima
 
 
 def test_best_of_seeds_is_the_expected_maximum() -> None:
-    assert [luck.expected_maximum(n) for n in (1, 2, 3, 5)] == pytest.approx([0, 0.5642, 0.8463, 1.1630], abs=1e-3)
+    assert [maxima.expected_maximum(n) for n in (1, 2, 3, 5)] == pytest.approx([0, 0.5642, 0.8463, 1.1630], abs=1e-3)
     drawn = np.random.default_rng(0).normal(0.7, 0.01, 500)
-    assert luck.best_of(drawn, 3).estimate == pytest.approx(0.00846, rel=0.1)
-    found = luck.best_of([0.70, 0.71, 0.72])
+    assert maxima.best_of(drawn, 3).estimate == pytest.approx(0.00846, rel=0.1)
+    found = maxima.best_of([0.70, 0.71, 0.72])
     limits = 0.8463 * 0.01 * np.sqrt(2 / scipy_stats.chi2.ppf([0.975, 0.025], 2))
     assert (found.low, found.high) == pytest.approx(tuple(limits), rel=1e-3)
     with pytest.raises(ValueError, match="at least two"):
-        luck.best_of([0.7])
+        maxima.best_of([0.7])
 
 
 def test_the_luckiest_of_folds_pools_the_spread_within_seeds_and_is_never_negative() -> None:
-    folds = np.array([[0.70, 0.72, 0.74], [0.80, 0.82, 0.84]])  # seeds differ by 0.1, which is no luck of a fold
-    found = luck.best_of(folds)
+    folds = np.array([[0.70, 0.72, 0.74], [0.80, 0.82, 0.84]])  # seeds differ by 0.1, which is no maxima of a fold
+    found = maxima.best_of(folds)
     limits = 0.8463 * 0.02 * np.sqrt(4 / scipy_stats.chi2.ppf([0.975, 0.025], 4))
     assert found.estimate == pytest.approx(0.8463 * 0.02, rel=1e-3)
     assert (found.low, found.high) == pytest.approx(tuple(limits), rel=1e-3) and found.low > 0

@@ -181,7 +181,7 @@ def test_a_result_is_the_mean_over_seeds_of_pooled_folds(folds: list[Record]) ->
     assert found["sd"] == pytest.approx(abs(accuracies[0] - accuracies[1]) / np.sqrt(2))
     assert found["uar"] == pytest.approx(np.mean([s["balanced_accuracy"] for s in summaries]))
     assert found["macro_f1"] == pytest.approx(np.mean([s["macro_f1"] for s in summaries]))
-    interval = intervals.of_tally(pooling.tally(folds))
+    interval = intervals.of_answers(pooling.right_answers(folds))
     assert (found["low"], found["high"], found["method"]) == (interval.low, interval.high, interval.method)
     assert "2 seeds" in found["method"] and found["low"] < min(accuracies), "not the first seed's interval"
     assert (found["n"], found["seeds"], found["folds"], found["hours"]) == (120, 2, 3, 0.15)

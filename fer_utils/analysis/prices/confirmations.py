@@ -9,7 +9,7 @@ from fer_utils import study
 from fer_utils.analysis.prices.experiments import Price, price
 from fer_utils.records.config import RunConfig
 from fer_utils.study import protocols
-from fer_utils.study.pooling import tally, together, whole
+from fer_utils.study.pooling import by_configuration, right_answers, whole
 
 
 def prices(model: str, store: Path | None = None) -> list[Price]:
@@ -22,13 +22,13 @@ def prices(model: str, store: Path | None = None) -> list[Price]:
         template = protocols.configs(model, "ckplus", protocol)[0]
         found = study.on_record(model, "ckplus", protocol, store=store)
         own = [r for r in found if follows(r.config, template) and "last" in r.kept]
-        sides.append({_settings(g[0].config): g for g in together(own) if whole(g)})
+        sides.append({_settings(g[0].config): g for g in by_configuration(own) if whole(g)})
     shared = sorted(set(sides[0]) & set(sides[1]), key=lambda key: (-sum(key[0]), key))
     rest = "chance of training where there is one seed; the two trainings' validation parts differ"
     return [
         price(f"Random split of images, {model}, {sum(epochs)} epochs{modified}",
               "one random hold-out − folds of subjects, last epochs",
-              *(tally(side[epochs, modified], "last") for side in sides), "leak", rest)
+              *(right_answers(side[epochs, modified], "last") for side in sides), "leak", rest)
         for epochs, modified in shared
     ]  # fmt: skip
 

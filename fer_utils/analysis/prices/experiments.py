@@ -14,13 +14,13 @@ import pandas as pd
 
 from fer_utils.analysis.prices import known_persons
 from fer_utils.data.splits import SplitSpec
-from fer_utils.evaluation import luck
+from fer_utils.evaluation import maxima
 from fer_utils.evaluation.intervals import difference, per_seed
+from fer_utils.evaluation.right_answers import RightAnswers, joined
 from fer_utils.evaluation.statistics import Interval
-from fer_utils.evaluation.tally import Tally, merged
 from fer_utils.records import Record
 from fer_utils.records.config import Phase, RunConfig
-from fer_utils.study.pooling import by_seed, pool, tally
+from fer_utils.study.pooling import by_seed, pool, right_answers
 from fer_utils.study.protocols import INNER_VALIDATION
 
 PROTOCOL = "shortcut"
@@ -128,7 +128,8 @@ class Price:
 
 
 def price(
-    shortcut: str, compared: str, a: Tally | np.ndarray, b: Tally, kind: str, not_shown: str, *, paired: bool = True,
+    shortcut: str, compared: str, a: RightAnswers | np.ndarray, b: RightAnswers, kind: str, not_shown: str, *,
+    paired: bool = True,
     of: str = "",
 ) -> Price:  # fmt: skip
     """A price from two tallies, or from one accuracy per seed and a tally."""
@@ -141,7 +142,7 @@ def grouping_prices(runs: Mapping[str, Sequence[Record]]) -> list[Price]:
 
     All but those of images and sequences come from the folds by subject alone.
     """
-    images, sequences, honest = (tally(runs[grouping]) for grouping in GROUPINGS)
+    images, sequences, honest = (right_answers(runs[grouping]) for grouping in GROUPINGS)
     own = runs["subjects"]
     folder = from_history(own, lambda history: history["train_accuracy"].max())
     size = np.mean([record.run["split"]["validation"] for record in own])
@@ -154,7 +155,8 @@ def grouping_prices(runs: Mapping[str, Sequence[Record]]) -> list[Price]:
         *_epochs(own, "the test fold", f"about {size:.0f} validation images",
                  "networks, rates and augmentations chosen on test as well"),
         price("Validation folder = training folder", "“validation” accuracy − test accuracy of the epoch it chose",
-              folder, tally(own, "best_train"), "scored", "chance of the training images: only test persons are drawn"),
+              folder, right_answers(own, "best_train"), "scored",
+              "chance of the training images: only test persons are drawn"),
         _luckiest(own),
     ]  # fmt: skip
     return [*prices, _best_seed(honest.accuracy, "folds and weights")] if len(honest.accuracy) > 1 else prices
@@ -163,7 +165,7 @@ def grouping_prices(runs: Mapping[str, Sequence[Record]]) -> list[Price]:
 def design_prices(runs: Mapping[str, Sequence[Record]]) -> list[Price]:
     """The prices that runs of `by_design` tell, by design; those of copies where there are such runs and copies."""
     usage, random = runs["usage"], runs["random"]
-    private, public = tally(usage), tally(usage, part="validation", offset=10**6)
+    private, public = right_answers(usage), right_answers(usage, part="validation", offset=10**6)
     both = (public.n, private.n)
     chosen = from_history(usage, lambda h: np.average([h["val_accuracy"], h["test_accuracy"]], 0, both).max())
     scored = "PublicTest and PrivateTest together"
@@ -171,18 +173,18 @@ def design_prices(runs: Mapping[str, Sequence[Record]]) -> list[Price]:
         *_copies(runs, private),
         *_epochs(usage, "PrivateTest", "PublicTest", "settings chosen on PrivateTest as well"),
         price("Both test parts scored", f"{scored} − PrivateTest, epoch chosen on PublicTest",
-              merged(public, private), private, "scored", "a network that was tuned on PublicTest for long"),
+              joined(public, private), private, "scored", "a network that was tuned on PublicTest for long"),
         price("Both test parts choose and score", f"{scored}, best epoch there − PrivateTest, chosen on PublicTest",
               chosen, private, "choice", "chance of PublicTest's images: only those of PrivateTest are drawn"),
         price("Random 80/10/10 instead of Usage", "random test part − PrivateTest; different images, so not paired",
-              tally(random), private, "scored", "differences below the width of the interval", paired=False),
+              right_answers(random), private, "scored", "differences below the width of the interval", paired=False),
     ]  # fmt: skip
     return [*prices, _best_seed(private.accuracy, "weights and order")] if len(private.accuracy) > 1 else prices
 
 
 def _epochs(runs: Sequence[Record], test: str, validation: str, not_shown: str) -> list[Price]:
     """An epoch chosen on test images against one chosen on validation, and its two parts, by way of the last epoch."""
-    best, last, chosen = (tally(runs, kept) for kept in ("best_test", "last", "best_validation"))
+    best, last, chosen = (right_answers(runs, kept) for kept in ("best_test", "last", "best_validation"))
     name = f"Epoch chosen on {test}"
     return [
         price(name, f"best epoch on {test} − best on {validation}", best, chosen, "choice", not_shown),
@@ -209,7 +211,7 @@ def _known(runs: Mapping[str, Sequence[Record]]) -> list[Price]:
     ]  # fmt: skip
 
 
-def _copies(runs: Mapping[str, Sequence[Record]], private: Tally) -> list[Price]:
+def _copies(runs: Mapping[str, Sequence[Record]], private: RightAnswers) -> list[Price]:
     """What images that stand in Training and in PrivateTest are worth."""
     inside, outside = runs.get("copies in"), runs.get("copies out")
     copied = inside[0].context("test", "seen") if inside and outside else None
@@ -219,17 +221,17 @@ def _copies(runs: Mapping[str, Sequence[Record]], private: Tally) -> list[Price]
     dense = "the price at full size: here copies are a larger share of training than in the whole Training part"
     return [
         price("Copies of test images in training", "training part with all copies − with none, PrivateTest",
-              tally(inside), tally(outside), "leak", dense),
+              right_answers(inside), right_answers(outside), "leak", dense),
         price("Copies in training, last epoch", "the same two, last epoch",
-              tally(inside, "last"), tally(outside, "last"), "leak", dense),
+              right_answers(inside, "last"), right_answers(outside, "last"), "leak", dense),
         price("Copied images alone, last epoch", f"the same two, last epoch, on {few}",
-              tally(inside, "last", rows=copied), tally(outside, "last", rows=copied), "leak",
+              right_answers(inside, "last", rows=copied), right_answers(outside, "last", rows=copied), "leak",
               "images that are near copies, such as crops: only equal pixels are found"),
         *_scored_copies(runs["usage"], private, copied),
     ]  # fmt: skip
 
 
-def _scored_copies(usage: Sequence[Record], private: Tally, copied: np.ndarray) -> list[Price]:
+def _scored_copies(usage: Sequence[Record], private: RightAnswers, copied: np.ndarray) -> list[Price]:
     """What scoring copied images adds to one training: those trained on, and all, most of which were not."""
     own = usage[0].context("test", "seen")
     own = copied & (own if own is not None else False)
@@ -237,12 +239,13 @@ def _scored_copies(usage: Sequence[Record], private: Tally, copied: np.ndarray) 
     if own.any():
         prices.append(price(
             "Scoring images that were trained on", f"PrivateTest − PrivateTest without the {own.sum():,} of them",
-            private, tally(usage, rows=~own), "leak", "memory alone: copied images may be easier, too"))  # fmt: skip
+            private, right_answers(usage, rows=~own), "leak",
+            "memory alone: copied images may be easier, too"))  # fmt: skip
     if (fresh := copied & ~own).any():
-        easy, usual = (100 * tally(usage, rows=rows).accuracy.mean() for rows in (fresh, ~copied))
+        easy, usual = (100 * right_answers(usage, rows=rows).accuracy.mean() for rows in (fresh, ~copied))
         prices.append(price(
             COPIES_SCORED, f"PrivateTest − without the {copied.sum():,} of them",
-            private, tally(usage, rows=~copied), "scored",
+            private, right_answers(usage, rows=~copied), "scored",
             f"memory: {fresh.sum():,} of them were not among these runs' training images, yet {easy:.1f} % came out "
             f"right, of images without a copy {usual:.1f} %; the mix of classes adds {100 * _mix(usage, copied):+.1f}",
         ))  # fmt: skip
@@ -259,7 +262,7 @@ def _mix(runs: Sequence[Record], dropped: np.ndarray) -> float:
 
 
 def _luckiest(runs: Sequence[Record]) -> Price:
-    found = luck.best_of(fold_accuracies(runs))
+    found = maxima.best_of(fold_accuracies(runs))
     return Price("The luckiest hold-out", f"expected best of {found.n} folds − all folds together", found, (), "chance",
                  "nobody need have searched for it: it may just happen")  # fmt: skip
 
@@ -267,7 +270,7 @@ def _luckiest(runs: Sequence[Record]) -> Price:
 def _best_seed(accuracies: np.ndarray, what: str) -> Price:
     compared = f"expected best − mean; a seed draws {what}"
     spread = "a spread from few seeds is itself uncertain: see the interval"
-    return Price(f"The best of {len(accuracies)} seeds", compared, luck.best_of(accuracies), (), "chance", spread)
+    return Price(f"The best of {len(accuracies)} seeds", compared, maxima.best_of(accuracies), (), "chance", spread)
 
 
 def fold_accuracies(runs: Sequence[Record], kept: str = "best_validation") -> np.ndarray:

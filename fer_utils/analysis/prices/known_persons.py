@@ -14,10 +14,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from fer_utils.evaluation.intervals import difference, per_seed
+from fer_utils.evaluation.right_answers import RightAnswers, counted, stacked
 from fer_utils.evaluation.statistics import Interval
-from fer_utils.evaluation.tally import Tally, counted, stacked
 from fer_utils.records import Record
-from fer_utils.study.pooling import by_seed, pool, tally
+from fer_utils.study.pooling import by_seed, pool, right_answers
 
 Pair = tuple[int, int]
 """A person and a label."""
@@ -73,7 +73,7 @@ def known(runs: Mapping[str, Sequence[Record]], kept: str = "best_validation") -
     if not all(mask.any() and not mask.all() for masks in rows for mask in masks) or not all(map(all, errors)):
         return None
     present, absent = (
-        [tally(runs[g], kept, rows=[m if there else ~m for m in masks])
+        [right_answers(runs[g], kept, rows=[m if there else ~m for m in masks])
          for g, masks in zip(("sequences", "subjects"), rows, strict=True)]
         for there in (True, False)
     )  # fmt: skip
@@ -87,7 +87,7 @@ def known(runs: Mapping[str, Sequence[Record]], kept: str = "best_validation") -
 
 def _split(
     seeds: Mapping[int, Sequence[Record]], others: Sequence[Mapping[Pair, set[int]]], kept: str
-) -> tuple[list[np.ndarray], list[Tally | None]]:
+) -> tuple[list[np.ndarray], list[RightAnswers | None]]:
     """Of each seed the images whose person is known from other labels, and which errors on them name one of those."""
     rows, errors = [], []
     for records, found in zip(seeds.values(), others, strict=True):

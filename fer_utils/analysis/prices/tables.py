@@ -13,7 +13,7 @@ from scipy import stats as scipy_stats
 from fer_utils import study
 from fer_utils.analysis.prices import confirmations, experiments, known_persons
 from fer_utils.analysis.prices.experiments import Price
-from fer_utils.evaluation import luck, statistics
+from fer_utils.evaluation import maxima, statistics
 from fer_utils.evaluation.statistics import Interval
 from fer_utils.records import Measurement, Record
 from fer_utils.study.pooling import by_seed
@@ -180,7 +180,7 @@ def from_prices(prices: Mapping[str, Sequence[Price]]) -> list[Share]:
 def one_seed(best: Price, source: str) -> Share:
     """How far 95 % of single seeds lie from the mean of all, at most: 1.96 standard deviations."""
     found = best.interval
-    factor = scipy_stats.norm.ppf(0.975) / luck.expected_maximum(found.n)
+    factor = scipy_stats.norm.ppf(0.975) / maxima.expected_maximum(found.n)
     ends = (factor * x for x in (found.estimate, found.low, found.high))
     return Share("One seed (1.96 sd)", Interval(*ends, found.level, found.n, found.method), "chance", source)
 
