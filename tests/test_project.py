@@ -115,7 +115,9 @@ def test_a_change_of_the_training_leaves_the_data_notebook_alone(rebuilt: Callab
     assert rebuilt("fer_utils/training/loop.py") == {n.name[:2] for n in NOTEBOOKS} - {"01", "11"}
 
 
-@pytest.mark.parametrize("changed", ["recognizer.py", "interface/webcam.py", "interface/web/session.js", "pictures/astronaut.jpg"])
+@pytest.mark.parametrize(
+    "changed", ["recognizer.py", "interface/webcam.py", "interface/web/session.js", "pictures/astronaut.jpg"]
+)
 def test_a_change_of_the_live_demo_executes_its_notebook_alone(
     changed: str, rebuilt: Callable[[str], set[str]]
 ) -> None:
