@@ -10,12 +10,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from fer_utils import commands_own
+from fer_utils import commands_live, commands_own
 from fer_utils.files import writing
 from fer_utils.files.paths import is_checkout, reports_root
 
 if TYPE_CHECKING:
-    from fer_utils.live import EmotionRecognizer
     from fer_utils.records import Record
 
 ANYWHERE = ("predict", "evaluate", "crop")
@@ -35,8 +34,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     _add_queue(commands)
     _add_execute(commands)
     _add_tables(commands)
-    _add_predict(commands)
-    _add_evaluate(commands)
+    commands_live.add_predict(commands)
+    commands_live.add_evaluate(commands)
     _add_export(commands)
     options = parser.parse_args(arguments)
     try:
@@ -150,30 +149,6 @@ def _add_execute(commands: argparse._SubParsersAction) -> None:
 def _add_tables(commands: argparse._SubParsersAction) -> None:
     parser = commands.add_parser("tables", help="write README.md's and reports/README.md's tables, and the figure")
     parser.set_defaults(command=_tables)
-
-
-def _add_predict(commands: argparse._SubParsersAction) -> None:
-    from fer_utils.live import fetch
-
-    parser = commands.add_parser("predict", help="predicted expressions in images, folders, videos")
-    parser.add_argument("paths", nargs="*", type=Path, metavar="PATH", help="image, video (sound is lost) or folder")
-    parser.add_argument("--out", type=Path, default=Path("predictions"), help="folder for copies and predictions.csv")
-    parser.add_argument("--model", help="an exported .onnx file or a run's id (default: the one that ships)")
-    fetch.add_options(parser)
-    parser.add_argument("--overwrite", action="store_true", help="replace files of an earlier call in --out")
-    parser.set_defaults(command=_predict)
-
-
-def _add_evaluate(commands: argparse._SubParsersAction) -> None:
-    from fer_utils.live import fetch
-
-    parser = commands.add_parser("evaluate", help="how good it is on your own pictures, in one folder per expression")
-    parser.add_argument("folder", type=Path, help="holds a folder of pictures for each expression: angry, happy, ...")
-    parser.add_argument("--out", type=Path, default=Path("evaluation"), help="folder for the tables")
-    parser.add_argument("--model", help="an exported .onnx file or a run's id (default: the one that ships)")
-    fetch.add_options(parser)
-    parser.add_argument("--overwrite", action="store_true", help="replace tables of an earlier call in --out")
-    parser.set_defaults(command=_evaluate)
 
 
 def _add_export(commands: argparse._SubParsersAction) -> None:
@@ -296,35 +271,6 @@ def _tables(options: argparse.Namespace) -> int:
         print(f"{page}: {'updated' if changed else 'up to date'}")
     print(f"reports/{one_page.PICTURE}: {'updated' if one_page.draw(records_index.read()) else 'up to date'}")
     return 0
-
-
-def _predict(options: argparse.Namespace) -> int:
-    from fer_utils.live import fetch
-    from fer_utils.live.predict import predict
-
-    if options.fetch_detector:
-        print(fetch.fetch())
-        if not options.paths:
-            return 0
-    return predict(options.paths, options.out, _recognizer(options), options.overwrite)
-
-
-def _evaluate(options: argparse.Namespace) -> int:
-    from fer_utils.live import fetch
-    from fer_utils.live.evaluate import evaluate
-
-    if options.fetch_detector:
-        print(fetch.fetch())
-    return evaluate(options.folder, options.out, _recognizer(options), options.overwrite)
-
-
-def _recognizer(options: argparse.Namespace) -> EmotionRecognizer:
-    from fer_utils.live import EmotionRecognizer
-
-    try:
-        return EmotionRecognizer(options.model, options.detector)
-    except ImportError as error:
-        raise ValueError(error) from error
 
 
 def _export(options: argparse.Namespace) -> int:
