@@ -44,9 +44,10 @@ RECORDS := $(wildcard reports/runs/*/done reports/measurements/*/done)
 NEEDS_12 += $(RECORDS)
 
 SOURCES := $(sort $(wildcard notebooks/[0-9][0-9]_*.ipynb))
-EXECUTED := $(SOURCES:notebooks/%=$(REPORTS)/$(PROFILE)/%)
+SOLUTIONS := $(if $(filter quick,$(PROFILE)),$(wildcard $(SOURCES:notebooks/%=notebooks/solutions/%)))
+EXECUTED := $(patsubst notebooks/%,$(REPORTS)/$(PROFILE)/%,$(SOURCES) $(SOLUTIONS))
 
-$(RULES): $(MODULES) $(SOURCES) $(shell find fer_utils -type d -not -name __pycache__)
+$(RULES): $(MODULES) $(SOURCES) $(SOLUTIONS) $(shell find fer_utils -type d -not -name __pycache__)
 	@mkdir -p $(@D); "$(or $(find_python),python3)" $(READER) > $@
 
 .SECONDEXPANSION:
@@ -65,7 +66,7 @@ help:  ## show this list
 	@echo "  PROFILE=quick (default), cpu or full;  GPU=1 for TensorFlow's CUDA build;  PY=python to use your own environment"
 	@echo "  SCHEDULER=tcp://host:port trains the runs of \`reproduce\` on the workers of that Dask scheduler"
 
-reproduce: $(EXECUTED)  ## run the study: every notebook under PROFILE, executed copies in reports/PROFILE/
+reproduce: $(EXECUTED)  ## run the study: every notebook under PROFILE (quick: and the solutions), copies in reports/PROFILE/
 	@echo "$(PROFILE): $(words $(EXECUTED)) notebooks are up to date in $(REPORTS)/$(PROFILE)/"
 
 queue: $(READY)  ## train what the full study lacks, most valuable first, on any machine (MINUTES=, ITEMS=, WORKERS=side by side)
@@ -88,8 +89,8 @@ lint: $(READY)  ## check the code, the notebooks, and that imports run one way t
 	$(PY) -c "from importlinter.cli import lint_imports_command as lint; lint()" --no-logo
 
 bench: $(READY)  ## time the live demo on two cores, two workers against one, and everything up to 16 x FER2013 (15 minutes)
-	$(PY) -m fer_utils.live.bench
-	$(PY) -m fer_utils.live.costs
+	$(PY) -m fer_utils.live.measurements.bench
+	$(PY) -m fer_utils.live.measurements.costs
 	$(PY) -m fer_utils.study.speed_probe
 	$(PY) -m fer_utils.report.benchmarks --figure $(REPORTS)/quick/growth.png
 
@@ -104,7 +105,7 @@ lab: $(READY)  ## open the notebooks in JupyterLab, on this machine only
 	  --LabApp.news_url=None --LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate
 
 webcam: $(READY)  ## predicted expressions in a window, from the camera (CAMERA=0) or a file (VIDEO=path)
-	$(PY) -m fer_utils.live.desktop $(if $(VIDEO),--video "$$VIDEO",--camera $(or $(CAMERA),0)) $(if $(DETECTOR),--detector "$$DETECTOR")
+	$(PY) -m fer_utils.live.interface.desktop $(if $(VIDEO),--video "$$VIDEO",--camera $(or $(CAMERA),0)) $(if $(DETECTOR),--detector "$$DETECTOR")
 
 detector: $(READY)  ## fetch YuNet, a detector of 230 KB, into the user's cache, from where every command takes it
 	$(PY) -m fer_utils predict --fetch-detector

@@ -88,11 +88,14 @@ def finished(
     history = pd.DataFrame(
         {"epoch": [1, 2], "phase": 1, "accuracy": 0.5, "val_accuracy": [right[0]] * 2, "test_accuracy": [right[1]] * 2}
     ).assign(train_accuracy=list(train))
-    path = store / records.identify(config, "0123456789abcdef")
-    run = {
+    return records.write(store / records.identify(config, "0123456789abcdef"), described(config, n), history, found)
+
+
+def described(config: RunConfig, n: int) -> dict[str, Any]:
+    """What `run.json` says of a run that never ran and scored n images."""
+    return {
         "config": config.to_dict(), "class_names": list("abcdefg"), "recipe_version": 1, "chosen_on_test": [],
         "kept_epochs": dict.fromkeys(config.keep, 1), "dataset": {"fingerprint": "0123456789abcdef"}, "epochs": 2,
         "seconds": 1.0, "device": "none", "backend": "none", "peak_memory_mib": 100,
         "split": {"train": 5000, "validation": n, "test": n},
     }  # fmt: skip
-    return records.write(path, run, history, found)

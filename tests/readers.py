@@ -24,10 +24,11 @@ import numpy as np
 from PIL import Image
 
 from fer_utils import records
-from fer_utils.data import EXPRESSIONS, FERPLUS_EXPRESSIONS, FaceDataset, cache, load
+from fer_utils.data import EXPRESSIONS, FERPLUS_EXPRESSIONS, FaceDataset, load
+from fer_utils.data.readers import cache
 from fer_utils.live import read_image
-from fer_utils.live.description import Description
-from fer_utils.live.webcam import decode_jpeg
+from fer_utils.live.interface.webcam import decode_jpeg
+from fer_utils.live.network.description import Description
 
 FACES = np.random.default_rng(0).integers(0, 256, (4, 48, 48), dtype=np.uint8)
 USAGES = ("Training", "Training", "PublicTest", "PrivateTest")

@@ -99,11 +99,25 @@ def test_a_change_in_one_notebook_executes_it_alone(notebook: Path, rebuilt: Cal
     assert rebuilt(f"notebooks/{notebook.name}") == {notebook.name[:2]}
 
 
+@pytest.mark.parametrize("lesson", [n for n in NOTEBOOKS if (n.parent / "solutions" / n.name).is_file()])
+def test_a_change_of_a_lesson_or_of_its_solution_executes_the_solution(lesson: Path, tmp_path: Path) -> None:
+    solution = lesson.parent / "solutions" / lesson.name
+    made = tmp_path / "quick/solutions" / lesson.name
+    made.parent.mkdir(parents=True)
+    made.touch()
+    for changed in (lesson, solution, ROOT / "fer_utils/evaluation/statistics.py"):
+        call = make("-n", "-W", str(changed.relative_to(ROOT)), f"REPORTS={tmp_path}", str(made))
+        assert f"execute {solution.relative_to(ROOT)} " in call, changed
+    assert make("PROFILE=full", "print-SOLUTIONS").strip() == ""
+
+
 def test_a_change_of_the_training_leaves_the_data_notebook_alone(rebuilt: Callable[[str], set[str]]) -> None:
     assert rebuilt("fer_utils/training/loop.py") == {n.name[:2] for n in NOTEBOOKS} - {"01", "11"}
 
 
-@pytest.mark.parametrize("changed", ["recognizer.py", "webcam.py", "web/session.js", "pictures/astronaut.jpg"])
+@pytest.mark.parametrize(
+    "changed", ["recognizer.py", "interface/webcam.py", "interface/web/session.js", "pictures/astronaut.jpg"]
+)
 def test_a_change_of_the_live_demo_executes_its_notebook_alone(
     changed: str, rebuilt: Callable[[str], set[str]]
 ) -> None:

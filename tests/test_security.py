@@ -28,9 +28,10 @@ from packaging.requirements import Requirement
 
 from fer_utils import models, records
 from fer_utils.__main__ import main
-from fer_utils.data import cache
-from fer_utils.live import SourceError, VideoFile, engines, export, graph
-from fer_utils.live.description import Description
+from fer_utils.data.readers import cache
+from fer_utils.live import SourceError, VideoFile
+from fer_utils.live.network import engines, export, graph
+from fer_utils.live.network.description import Description
 from fer_utils.models import weight_files
 from fer_utils.training import weights
 
@@ -46,7 +47,7 @@ FORBIDDEN_CALLS = {
     "shutil.unpack_archive",
 }  # fmt: skip
 ALLOWED = {
-    ("live/kerasfiles.py", "keras.saving.load_model"),  # with safe_mode=True, after what the file claims was checked
+    ("live/network/kerasfiles.py", "keras.saving.load_model"),  # safe_mode=True, after what the file claims was checked
     ("training/checkpoint.py", "np.load"),  # with allow_pickle=False; a training's own file
 }
 FORBIDDEN_MODULES = {"pickle", "cPickle", "dill", "cloudpickle", "joblib", "marshal", "shelve"}
@@ -102,7 +103,7 @@ def test_the_search_for_such_code_finds_it(code: str) -> None:
 
 
 def test_the_widget_makes_no_code_or_markup_of_what_it_is_sent() -> None:
-    for path in (ROOT / "fer_utils/live/web").glob("*.js"):
+    for path in (ROOT / "fer_utils/live/interface/web").glob("*.js"):
         text = path.read_text(encoding="utf-8")
         assert not re.search(r"innerHTML|outerHTML|insertAdjacentHTML|document\.write|\beval\(|new Function", text), (
             path.name
@@ -314,7 +315,7 @@ PLAYLISTS = {
 
 @pytest.mark.parametrize("kind", PLAYLISTS)
 def test_a_video_file_opens_no_connection_and_no_other_file(kind: str, tmp_path: Path) -> None:
-    from fer_utils.live.clip import SyntheticClip
+    from fer_utils.live.stream.clip import SyntheticClip
 
     SyntheticClip(("happy",), seconds=0.2).write(tmp_path / "clip.avi")
     with socket.create_server(("127.0.0.1", 0)) as server:

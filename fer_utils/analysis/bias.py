@@ -17,7 +17,7 @@ from scipy import stats as scipy_stats
 
 from fer_utils.data import FaceDataset
 from fer_utils.data.synthetic import Controls, faces
-from fer_utils.evaluation import statistics
+from fer_utils.evaluation import intervals, statistics
 
 
 @dataclass(frozen=True)
@@ -97,7 +97,7 @@ def compare(correct: Mapping[str, np.ndarray], subjects: np.ndarray) -> dict[str
         raise ValueError(f"Two groups are compared; got {len(correct)}: {', '.join(correct)}.")
     first, second = (np.asarray(values, float) for values in correct.values())
     return {
-        "groups": {name: _interval(np.asarray(right), subjects) for name, right in correct.items()},
+        "groups": {name: intervals.accuracy(np.asarray(right), subjects) for name, right in correct.items()},
         "difference": statistics.paired_bootstrap_difference(first, second, clusters=subjects),
         "p": sign_flip(first, second, subjects),
     }
@@ -143,13 +143,6 @@ def options(n_subjects: int, seed: int, controls: Mapping[str, Any]) -> dict[str
     """`dataset_options` of a run on drawn faces under these controls; refuses names that `Controls` lacks."""
     given = asdict(Controls(**controls))
     return {"n_subjects": n_subjects, "seed": seed, "controls": {name: given[name] for name in controls}}
-
-
-def _interval(right: np.ndarray, subjects: np.ndarray) -> statistics.Interval:
-    """Bootstrap over subjects; Wilson's where all are right or all wrong, which a bootstrap cannot see beyond."""
-    if right.all() or not right.any():
-        return statistics.wilson_interval(int(right.sum()), len(right))
-    return statistics.bootstrap_interval(right.astype(float), clusters=subjects)
 
 
 def _points(interval: statistics.Interval) -> str:

@@ -16,7 +16,7 @@ import numpy as np
 import pandas as pd
 
 from fer_utils.data import augmentation
-from fer_utils.evaluation import metrics, statistics
+from fer_utils.evaluation import intervals, metrics, statistics
 
 SEVERITIES: Mapping[str, tuple[float, ...]] = {
     "brightness": (25, 50, 75, 100, 125),  # added grey levels
@@ -167,7 +167,7 @@ class Stress:
     def curve(self, name: str) -> list[statistics.Interval]:
         """Accuracy at severities 0 to 5, with 95 % intervals."""
         rows = self.correct[self.names.index(name)]
-        return [statistics.bootstrap_interval(row, clusters=self.people, n_resamples=1000) for row in rows]
+        return [intervals.accuracy(row, self.people) for row in rows]
 
     def curves(self) -> dict[str, list[statistics.Interval]]:
         """Corruption -> `curve`."""

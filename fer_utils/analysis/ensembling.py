@@ -10,7 +10,7 @@ import numpy as np
 
 from fer_utils import records
 from fer_utils.data import load, splits
-from fer_utils.evaluation import metrics, statistics
+from fer_utils.evaluation import intervals, metrics
 from fer_utils.files.paths import project_root
 from fer_utils.records import Measurement, Record
 from fer_utils.study import Pooled, pool
@@ -96,6 +96,6 @@ def _compute(record: Record, root: str | Path | None) -> tuple[dict[str, Any], d
         images, labels = dataset.images[getattr(split, part)], dataset.labels[getattr(split, part)]
         both = predict_logits(model, images) + predict_logits(model, np.ascontiguousarray(images[:, :, ::-1]))
         arrays[part] = (both / 2).astype(np.float16)
-        interval = statistics.bootstrap_interval(arrays[part].argmax(axis=1) == labels)
+        interval = intervals.accuracy(arrays[part].argmax(axis=1) == labels)
         values[part] = {"accuracy": interval.estimate, "low": interval.low, "high": interval.high, "n": len(labels)}
     return values, arrays

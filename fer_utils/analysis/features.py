@@ -18,7 +18,7 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.svm import LinearSVC
 
 from fer_utils.data import FaceDataset, splits
-from fer_utils.evaluation import metrics, statistics
+from fer_utils.evaluation import intervals, metrics, statistics
 from fer_utils.records import Record
 from fer_utils.training import weights
 from fer_utils.training.scoring import predict_logits
@@ -93,7 +93,7 @@ def table(values: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> pd.Dat
     people = people if people is not None and len(np.unique(people)) > 1 else None
     rows = {
         name: {
-            "accuracy in %": statistics.bootstrap_interval(said == labels, clusters=people).percent(),
+            "accuracy in %": intervals.accuracy(said == labels, people).percent(),
             "minus the network, points": statistics.paired_bootstrap_difference(
                 said == labels, answers[0] == labels, clusters=people
             ).percent(),

@@ -27,7 +27,7 @@ def measure(faces: FaceDataset, votes: np.ndarray) -> records.Measurement:
 
 
 def majority(votes: np.ndarray) -> np.ndarray:
-    """Positions int64 (n,) in `OUTCOMES` under the majority rule of `fer_utils.data.ferplus`.
+    """Positions int64 (n,) in `OUTCOMES` under the majority rule of `fer_utils.data.readers.ferplus`.
 
     A class with a single vote is set to 0; then the class with more than half of the votes left wins.
     """

@@ -10,8 +10,9 @@ import numpy as np
 from fer_utils import records
 from fer_utils.analysis.eda import Summary
 from fer_utils.analysis.ferplus_votes import TO_FERPLUS
-from fer_utils.data import ferplus, splits
+from fer_utils.data import splits
 from fer_utils.data.dataset import EXPRESSIONS
+from fer_utils.data.readers import ferplus
 from fer_utils.evaluation import statistics
 from fer_utils.files.paths import reports_root
 from fer_utils.records import Measurement, Record

@@ -45,7 +45,7 @@ def load(name: str, root: str | Path | None = None, **options: Any) -> FaceDatas
         root: a file, archive or folder; its layout is recognised by content. Default: `$FER_DATA`, else `data/`;
             pictures of one's own have no default. Not used for synthetic faces, which are drawn.
         **options: `labels="majority" | "distribution"` for FER+; `subjects` and `sequences`, patterns on the names of
-            files, for one's own (see `fer_utils.data.own.read`); the arguments of `fer_utils.data.synthetic.faces`
+            files, for one's own (see `fer_utils.data.readers.own.read`); the arguments of `synthetic.faces`
             for synthetic faces.
 
     Returns:
@@ -61,7 +61,7 @@ def load(name: str, root: str | Path | None = None, **options: Any) -> FaceDatas
         return synthetic.faces(**options)
     if name not in NAMES:
         raise ValueError(f"A dataset is one of {', '.join(NAMES)}; got {name!r}. Choose one of these names.")
-    from fer_utils.data import ckplus, fer2013, ferplus, own
+    from fer_utils.data.readers import ckplus, fer2013, ferplus, own
 
     readers = {"fer2013": fer2013.read, "ferplus": ferplus.read, "ckplus": ckplus.read, "folders": own.read}
     allowed = {"ferplus": ("labels",), "folders": ("subjects", "sequences")}.get(name, ())

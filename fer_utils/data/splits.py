@@ -15,7 +15,7 @@ import numpy as np
 from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold, train_test_split
 
 from fer_utils.data.dataset import USAGES, FaceDataset
-from fer_utils.data.naming import GENERIC
+from fer_utils.data.readers.naming import GENERIC
 
 KINDS = ("usage", "merged", "random", "kfold", "parts")
 GROUPS = (None, "subjects", "sequences")

@@ -103,7 +103,12 @@ def temperature(labels: np.ndarray, scores: np.ndarray) -> float:
 
     Returns:
         Between 0.007 and 148; an end of this range says that the scores tell nothing, or everything.
+
+    Raises:
+        ValueError: no image.
     """
+    if len(labels) == 0:
+        raise ValueError("A temperature is fitted on validation images; got none. Pass their labels and scores.")
     scores, rows = np.asarray(scores, np.float64), np.arange(len(labels))
 
     def nll(log_t: float) -> float:
@@ -136,7 +141,15 @@ def by_regression(labels: np.ndarray, scores: np.ndarray, penalty: float = 1.0) 
     Args:
         labels, scores: of validation images; a class without any keeps the probability 0.
         penalty: weight of the L2 penalty, scikit-learn's 1 / C.
+
+    Raises:
+        ValueError: fewer than two classes among the labels.
     """
+    if (found := len(np.unique(labels))) < 2:
+        raise ValueError(
+            f"A regression needs validation images of at least two classes; {len(labels)} images show {found}. "
+            "Use by_temperature, or more images."
+        )
     scores = np.asarray(scores, np.float64)
     k, mean, sd = scores.shape[1], scores.mean(axis=0), max(float(scores.std()), 1e-12)
     model = LogisticRegression(C=1 / penalty, max_iter=2000).fit((scores - mean) / sd, labels)

@@ -126,15 +126,21 @@ def confusion(
 def recall_of_classes(labels: np.ndarray, predicted: np.ndarray) -> np.ndarray:
     """Share of each occurring class's images that are found, float64 (at most k,), from labels and answers int (n,).
 
-    Its mean is the unweighted average recall. Like `macro_f1` without checks, thousands of times for a bootstrap.
+    Its mean is the unweighted average recall. Like `macro_f1` it only checks that there are images, since a bootstrap
+    calls it thousands of times.
+
+    Raises:
+        ValueError: no image.
     """
+    _check_any(labels)
     found = np.bincount(labels[labels == predicted], minlength=labels.max() + 1)
     counts = np.bincount(labels)
     return found[counts > 0] / counts[counts > 0]
 
 
 def macro_f1(labels: np.ndarray, predicted: np.ndarray) -> float:
-    """Mean F1 of the classes that occur in `labels`, from labels and answers int (n,)."""
+    """Mean F1 of the classes that occur in `labels`, from labels and answers int (n,); ValueError where n is 0."""
+    _check_any(labels)
     k = max(labels.max(), predicted.max()) + 1
     found, counts, said = (np.bincount(x, minlength=k) for x in (labels[labels == predicted], labels, predicted))
     return float(np.mean(2 * found[counts > 0] / (counts + said)[counts > 0]))
@@ -218,6 +224,11 @@ def _checked(labels: np.ndarray, logits: np.ndarray) -> tuple[np.ndarray, np.nda
             "diverged, or scores above 65,504 overflowed float16: lower the learning rate."
         )
     return labels.astype(np.int64), logits
+
+
+def _check_any(labels: np.ndarray) -> None:
+    if len(labels) == 0:
+        raise ValueError("An average over classes needs at least one image; got none. Check that the part was scored.")
 
 
 def _check_scores(scores: str) -> None:

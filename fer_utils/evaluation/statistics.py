@@ -45,6 +45,11 @@ class Interval:
         middle, low, high = (f"{100 * x:.{decimals}f}" for x in (self.estimate, self.low, self.high))
         return f"{middle} [{low}, {high}]"
 
+    def points(self) -> str:
+        """A difference as text in points, such as `+17.3 [14.1, 20.6]`."""
+        middle, low, high = (round(100 * x, 1) + 0.0 for x in (self.estimate, self.low, self.high))
+        return f"{middle:+.1f} [{low:.1f}, {high:.1f}]"
+
 
 class McNemar(NamedTuple):
     """McNemar's test: `b` images only A got right, `c` only B, and the two-sided p-value."""
@@ -70,7 +75,7 @@ def wilson_interval(k: int, n: int, level: float = 0.95) -> Interval:
     Raises:
         ValueError: not 0 <= k <= n with n >= 1, or level outside (0, 1).
     """
-    _check_level(level)
+    check_level(level)
     if not 0 <= k <= n or n < 1:
         raise ValueError(f"Wilson's interval needs 0 <= k <= n and n >= 1; got k={k}, n={n}. Count images.")
     ends = stats.binomtest(int(k), int(n)).proportion_ci(confidence_level=level, method="wilson")
@@ -99,12 +104,13 @@ def bootstrap_interval(
         level: confidence in (0, 1).
 
     Returns:
-        The interval; of no width where all images agree (use `wilson_interval` there).
+        The interval; of no width where all images agree (`intervals` beside this module has other methods).
 
     Raises:
-        ValueError: arrays of different length, fewer than two images or clusters, level outside (0, 1).
+        ValueError: arrays of different length, fewer than two images or clusters (none among them), NaN or infinite
+            values without a statistic, level outside (0, 1).
     """
-    _check_level(level)
+    check_level(level)
     columns = [np.asarray(array) for array in arrays]
     groups, what = _units(columns, clusters, statistic)
     of_units = _recomputed(statistic, columns, groups) if statistic else _cluster_mean(columns[0], groups)
@@ -171,12 +177,12 @@ def mcnemar(correct_a: ArrayLike, correct_b: ArrayLike, exact: bool = True) -> M
             (|b - c| - 1)² / (b + c) on one degree of freedom.
 
     Raises:
-        ValueError: the arrays differ in shape or hold anything but true and false.
+        ValueError: the arrays differ in shape, are empty, or hold anything but true and false.
     """
     a, b = np.asarray(correct_a), np.asarray(correct_b)
-    if a.shape != b.shape or a.ndim != 1 or not np.isin(np.concatenate([a, b]), (0, 1)).all():
+    if a.shape != b.shape or a.ndim != 1 or not len(a) or not np.isin(np.concatenate([a, b]), (0, 1)).all():
         raise ValueError(
-            "McNemar's test needs two arrays (n,) of right or wrong for the same images; "
+            "McNemar's test needs two arrays (n,) of right or wrong for the same images, n >= 1; "
             f"got {a.dtype} {a.shape} and {b.dtype} {b.shape}. Pass predicted == labels of each model."
         )
     only_a, only_b = int(np.sum(a > b)), int(np.sum(b > a))
@@ -217,23 +223,6 @@ def mean_sd(values: ArrayLike) -> MeanSd:
     return MeanSd(float(flat.mean()), float(flat.std(ddof=1)) if len(flat) > 1 else math.nan, len(flat))
 
 
-def seed_interval(values: ArrayLike, level: float = 0.95) -> Interval:
-    """Student's t interval of the mean over seeds: how far another set of seeds may lie.
-
-    It covers the chance of training, not that of the test images (`bootstrap_interval`). With three seeds
-    it is 2.5 standard deviations wide on either side.
-
-    Raises:
-        ValueError: fewer than two values, or level outside (0, 1).
-    """
-    _check_level(level)
-    mean, sd, n = mean_sd(values)
-    if n < 2:
-        raise ValueError(f"An interval over seeds needs at least two of them; got {n}. Train more seeds.")
-    half = float(stats.t.ppf((1 + level) / 2, df=n - 1)) * sd / math.sqrt(n)
-    return Interval(mean, mean - half, mean + half, level, n, f"t interval over {n} seeds")
-
-
 def reachable(accuracy_percent: float | str, n: int, decimals: int = 2) -> bool:
     """Can `accuracy_percent`, printed with `decimals`, be k right out of n images for some whole k?
 
@@ -257,8 +246,8 @@ def _units(
     columns: list[np.ndarray], clusters: ArrayLike | None, statistic: Statistic | None
 ) -> tuple[list[np.ndarray], str]:
     """The indices of each unit that is drawn again, and what the units are called."""
-    lengths = {len(column) for column in columns}
-    if len(lengths) != 1 or (statistic is None and (len(columns) != 1 or columns[0].ndim != 1)):
+    lengths = {len(column) if column.ndim else -1 for column in columns}
+    if len(lengths) != 1 or -1 in lengths or (statistic is None and (len(columns) != 1 or columns[0].ndim != 1)):
         raise ValueError(
             "A bootstrap needs one array (n,) for a mean, or a statistic and arrays of the same n rows; "
             f"got shapes {[column.shape for column in columns]} and statistic {statistic!r}."
@@ -269,7 +258,12 @@ def _units(
         raise ValueError(f"clusters must name the subject of each of {n} images; got shape {names.shape}.")
     _, codes, sizes = np.unique(names, return_inverse=True, return_counts=True)
     if len(sizes) < 2:
-        raise ValueError(f"A bootstrap needs at least two {what} to draw from; got {len(sizes)}.")
+        raise ValueError(
+            f"A bootstrap needs at least two {what} to draw from; got {len(sizes)}. Check that this part was scored."
+        )
+    if statistic is None and not np.isfinite(columns[0]).all():
+        bad = int(np.sum(~np.isfinite(columns[0])))
+        raise ValueError(f"A mean needs finite values; {bad} of {n} are not. Drop or mend these images.")
     return np.split(np.argsort(codes, kind="stable"), np.cumsum(sizes)[:-1]), what
 
 
@@ -294,6 +288,7 @@ def _recomputed(statistic: Statistic, columns: list[np.ndarray], groups: list[np
     return of_units
 
 
-def _check_level(level: float) -> None:
+def check_level(level: float) -> None:
+    """Raise ValueError unless 0 < level < 1."""
     if not 0 < level < 1:
         raise ValueError(f"level is a confidence between 0 and 1, such as 0.95; got {level}.")

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from filelock import SoftFileLease
 
-from fer_utils.files.writing import explained, sweep
+from fer_utils.files.writing import remove_partial, storage_errors
 
 LEASE_SECONDS = 60.0
 """After so long without a heartbeat a holder on another machine counts as dead; on this one it is found out at once."""
@@ -17,10 +17,10 @@ LEASE_SECONDS = 60.0
 @contextmanager
 def claim(path: Path, timeout: float = -1) -> Iterator[None]:
     """Hold the right to write the record at `path`, and remove what a killed holder left half-written; see `hold`."""
-    with explained(path):
+    with storage_errors(path):
         path.mkdir(parents=True, exist_ok=True)
     with hold(path / ".claim", timeout):
-        sweep(path)
+        remove_partial(path)
         yield
 
 
@@ -37,7 +37,7 @@ def hold(marker: Path, timeout: float = -1) -> Iterator[None]:
         StorageError: the marker cannot be written.
     """
     lease = SoftFileLease(marker, lease_duration=LEASE_SECONDS)
-    with explained(marker):
+    with storage_errors(marker):
         lease.acquire(timeout)
     try:
         yield

@@ -28,7 +28,7 @@ _CHUNK = 1 << 20
 _METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 
 
-def told(error: BaseException | str, most: int = 200) -> str:
+def one_line(error: BaseException | str, most: int = 200) -> str:
     """What a library says, as a part of one line that can be printed anywhere."""
     words = " ".join(str(error).split())
     name = f"{type(error).__name__}: " if isinstance(error, BaseException) else ""
@@ -52,7 +52,7 @@ def regular(path: Path, home: Path | None = None) -> Path:
     except FileNotFoundError:
         raise FileNotFoundError(f"{path} must be a file; it is not there. Put it back, or fetch it again.") from None
     except (OSError, ValueError) as error:
-        raise ValueError(f"{path!r} must be a file that can be read; got {told(error)}. Name another.") from None
+        raise ValueError(f"{path!r} must be a file that can be read; got {one_line(error)}. Name another.") from None
     if not stat.S_ISREG(mode):
         kind = "a folder" if stat.S_ISDIR(mode) else "a pipe or device"
         raise ValueError(f"{path} must be a file; it is {kind}. Move it away.")
@@ -74,7 +74,7 @@ def content(path: Path, largest: int, home: Path | None = None) -> bytes:
     try:
         return path.read_bytes()
     except OSError as error:
-        raise ValueError(f"{path} must be readable; got {told(error)}. Change its permissions.") from error
+        raise ValueError(f"{path} must be readable; got {one_line(error)}. Change its permissions.") from error
 
 
 def arrays(file: BinaryIO, where: object, largest: int) -> dict[str, np.ndarray]:
@@ -97,7 +97,7 @@ def arrays(file: BinaryIO, where: object, largest: int) -> dict[str, np.ndarray]
             return {info.filename.removesuffix(".npy"): _array(archive, info) for info in members}
     except DAMAGE as error:
         raise ValueError(
-            f"{where} must be a whole .npz file of plain arrays, at most {largest:,} bytes; got {told(error)}. "
+            f"{where} must be a whole .npz file of plain arrays, at most {largest:,} bytes; got {one_line(error)}. "
             "Fetch it again."
         ) from error
 

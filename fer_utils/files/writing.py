@@ -36,7 +36,7 @@ class StorageError(OSError):
 
 
 @contextmanager
-def explained(path: Path) -> Iterator[None]:
+def storage_errors(path: Path) -> Iterator[None]:
     """Turn what the system says when `path` cannot be written into a `StorageError`; other errors pass.
 
     Raises:
@@ -79,7 +79,7 @@ def replacing(path: Path, room: int = 0) -> Iterator[Path]:
     Raises:
         StorageError: no room, or no right to write.
     """
-    with explained(path):
+    with storage_errors(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         suffix = "".join(path.suffixes)
         descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".partial-{path.name}.", suffix=suffix)
@@ -106,7 +106,7 @@ def atomic(path: Path, mode: str = "wb") -> Iterator[IO[Any]]:
         yield file
 
 
-def sweep(folder: Path, older_than: float = 0.0) -> None:
+def remove_partial(folder: Path, older_than: float = 0.0) -> None:
     """Remove what killed processes left half-written under `folder`, at least that many seconds ago."""
     latest = time.time() - older_than
     for path in folder.rglob(".partial-*"):

@@ -6,16 +6,16 @@
 Nothing here stores or sends a picture; only `python -m fer_utils predict` writes the copies it is asked for.
 """
 
-from fer_utils.live.detectors import Detector, Haar, YuNet
-from fer_utils.live.drawing import draw
+from fer_utils.live.detection.detectors import Detector, Haar, YuNet
+from fer_utils.live.detection.retinaface import RetinaFace
 from fer_utils.live.faces import Box, Face, Frame
 from fer_utils.live.images import UnreadableError, read_image
+from fer_utils.live.interface.drawing import draw
 from fer_utils.live.recognizer import EmotionRecognizer
-from fer_utils.live.retinaface import RetinaFace
-from fer_utils.live.session import Session
-from fer_utils.live.smoothing import Smoother, Smoothing
-from fer_utils.live.sources import Camera, SourceError, VideoFile
-from fer_utils.live.tracking import Tracker
+from fer_utils.live.stream.session import Session
+from fer_utils.live.stream.smoothing import Smoother, Smoothing
+from fer_utils.live.stream.sources import Camera, SourceError, VideoFile
+from fer_utils.live.stream.tracking import Tracker
 
 __all__ = [
     "Box",

@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 from PIL import Image, ImageOps, features
 
-from fer_utils.files.reading import told
+from fer_utils.files.reading import one_line
 
 FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "TIFF", "PPM", "GIF", *(("AVIF",) if features.check("avif") else ()))
 """What is read, AVIF where this Pillow can; others (vector formats, say) would run further programs."""
@@ -142,7 +142,7 @@ def _check_file(path: Path) -> None:
         if not reason and status.st_size > LARGEST_FILE:
             reason = f"a file of {status.st_size:,} bytes, where {LARGEST_FILE:,} are the most"
     except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or told(error)
+        reason = getattr(error, "strerror", None) or one_line(error)
     if reason:
         raise UnreadableError(f"{reason}; what is read are {', '.join(FORMATS)} files.")
 

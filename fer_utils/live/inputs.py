@@ -11,7 +11,7 @@ import numpy as np
 from PIL import Image
 
 from fer_utils.live.images import UnreadableError, as_frame, decoded, read_image
-from fer_utils.live.kinds import VIDEOS
+from fer_utils.live.interface.kinds import VIDEOS
 
 
 def is_several(source: Any) -> bool:

@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from fer_utils.live import crops, detectors, engines, inputs
-from fer_utils.live.detectors import Detector
+from fer_utils.live import inputs
+from fer_utils.live.detection import crops, detectors
+from fer_utils.live.detection.detectors import Detector
 from fer_utils.live.faces import Box, Face, softmax
 from fer_utils.live.images import as_frame, as_grey
+from fer_utils.live.network import engines
 
 if TYPE_CHECKING:
     import keras

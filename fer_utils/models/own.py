@@ -35,7 +35,7 @@ def build_own(name: str, n_classes: int, size: int | None, **options: Any) -> ke
         **options: Further arguments of the function.
 
     Returns:
-        A model from float32 images (batch, size, size, 1) in [0, 1] to float32 logits (batch, n_classes).
+        A functional model from float32 images (batch, size, size, 1) in [0, 1] to float32 logits (batch, n_classes).
 
     Raises:
         ModuleNotFoundError: There is no such module; the message says where modules are looked for.
@@ -55,7 +55,7 @@ def build_own(name: str, n_classes: int, size: int | None, **options: Any) -> ke
         ) from None
     if not callable(builder):
         raise ValueError(f"The module {module!r} has no function {function!r}. Define it, or correct the name.")
-    model = builder(n_classes, size, **options)
+    model = _functional(name, builder(n_classes, size, **options))
     _check(name, model, n_classes, size)
     return model
 
@@ -72,6 +72,18 @@ def _check_place(name: str, module: str) -> None:
             f"A network of your own is a function of a module in your own folder; got {name!r}, which is Python's or "
             "an installed package's. Name a module of yours that calls it."
         )
+
+
+def _functional(name: str, model: Any) -> Any:
+    """A `keras.Sequential` as the graph of its layers, which all of the study works on; anything else as it is."""
+    if not isinstance(model, keras.Sequential):
+        return model
+    if not model.built:
+        raise ValueError(
+            f"A network of the study says what it takes; the keras.Sequential of {name} does not. Begin it with "
+            "keras.Input((size, size, 1))."
+        )
+    return keras.Model(model.inputs[0], model.outputs[0], name=model.name)
 
 
 def _check(name: str, model: Any, n_classes: int, size: int | None) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 import h5py
 import keras
 
-from fer_utils.files.reading import DAMAGE, regular, told
+from fer_utils.files.reading import DAMAGE, one_line, regular
 
 
 def load(path: Path, model: keras.Model) -> None:
@@ -24,7 +24,7 @@ def load(path: Path, model: keras.Model) -> None:
         model.load_weights(path)
     except Exception as error:  # on files of other networks Keras and its backends raise several kinds
         rule = f"{path} must hold the weights of {model.name!r}"
-        raise ValueError(f"{rule}; got {told(error)}. Train the run again.") from error
+        raise ValueError(f"{rule}; got {one_line(error)}. Train the run again.") from error
 
 
 def check(source: Path | bytes, where: object) -> None:
@@ -42,7 +42,9 @@ def check(source: Path | bytes, where: object) -> None:
             size = len(source) if isinstance(source, bytes) else source.stat().st_size
             _check_group(file, size, set())
     except DAMAGE as error:
-        raise ValueError(f"{where} must be a whole HDF5 file of weights; got {told(error)}. Train it again.") from error
+        raise ValueError(
+            f"{where} must be a whole HDF5 file of weights; got {one_line(error)}. Train it again."
+        ) from error
 
 
 def _check_group(group: h5py.Group, size: int, seen: set[Any]) -> None:

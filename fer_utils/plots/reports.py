@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Protocol
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal, Protocol
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -22,8 +23,18 @@ class Dot(Protocol):
 
     interval: Interval
     reduced: bool
-    learned: bool
-    short: str
+
+    @property
+    def epoch(self) -> str:
+        """The kept epoch in words."""
+
+    @property
+    def beside(self) -> Mapping[str, Interval]:
+        """The other kept epochs, by their words."""
+
+    @property
+    def short(self) -> str:
+        """Images, epochs and seeds."""
 
 
 class System(Protocol):
@@ -32,7 +43,20 @@ class System(Protocol):
     system: str
     detail: str
     claimed: float | None
+    printed: str
     dots: Mapping[str, Dot | None]
+
+
+@dataclass(frozen=True)
+class _Row:
+    """One line of the figure: its label, colour and number; `main` is the epoch that the protocol keeps."""
+
+    label: str
+    colour: str
+    number: float | Interval | Literal[""] | None
+    text: str = ""
+    main: bool = True
+    filled: bool = True
 
 
 @style.styled
@@ -53,11 +77,11 @@ def claims(
         ValueError: no system.
     """
     panels = {data: systems for data, systems in panels.items() if systems}
-    heights = [sum(len(_rows(system)) + _GAP for system in systems) + 0.5 for systems in panels.values()]
+    heights = [sum(len(list(_rows(system))) + _GAP for system in systems) + 0.5 for systems in panels.values()]
     if not heights:
         raise ValueError("claims() needs at least one system; got none. Read them with headlines.lines().")
-    figure = style.new_figure(8.8, 0.25 + 0.5 * len(panels) + 0.185 * sum(heights))
-    grid = figure.subplots(len(panels), 3, height_ratios=heights, width_ratios=(2.6, 2.9, 3.2), squeeze=False)
+    figure = style.new_figure(10.7, 0.25 + 0.5 * len(panels) + 0.185 * sum(heights))
+    grid = figure.subplots(len(panels), 3, height_ratios=heights, width_ratios=(3.8, 2.6, 4.3), squeeze=False)
     for (left, middle, right), (data, systems) in zip(grid, panels.items(), strict=True):
         left.set_title(data, weight="bold", size=11)
         _panel(left, middle, right, systems)
@@ -65,31 +89,45 @@ def claims(
             ax.set(xlim=(0, 1), ylim=middle.get_ylim())
             ax.axis("off")
     grid[-1, 1].set_xlabel("Accuracy in %")
-    key = "Diamonds: as printed, without an interval. Dots: 95 % intervals, over persons where they are known, else "
-    key += "over images; open dots: fewer epochs than the report's. One seed unless more are named."
+    key = (
+        "Diamonds: as printed, without an interval. Dots: 95 % intervals, over persons where they are known, else over "
+        "images, and over seeds where there are several; open dots: fewer epochs than the report's. Large dots: the "
+        "epoch that the protocol keeps; small dots: the other one, so that protocols can be compared by one rule."
+    )
     return style.finish(figure, title, f"{key} {caption}".strip(), profile)
 
 
-def _rows(system: System) -> list[tuple[str, float | Dot | None]]:
-    claim = [] if system.claimed is None else [("claimed", system.claimed)]
-    return [*claim, *system.dots.items()]
+def _rows(system: System) -> Iterator[_Row]:
+    if "*modified*" in system.detail:
+        yield _Row("", style.INK, "")  # its name and what is modified are long
+    if system.claimed is not None:
+        yield _Row("claimed", COLOURS["claimed"], system.claimed, system.printed)
+    for name, dot in system.dots.items():
+        colour = COLOURS.get(name, style.INK)
+        if dot is None:
+            yield _Row(name, colour, None)
+            continue
+        yield _Row(f"{name}, {dot.epoch}", colour, dot.interval, dot.short, filled=not dot.reduced)
+        for epoch, interval in dot.beside.items():
+            yield _Row(epoch, colour, interval, main=False, filled=not dot.reduced)
 
 
 def _panel(left: Axes, middle: Axes, right: Axes, systems: Sequence[System]) -> None:
     """Names at the left, dots in the middle, numbers at the right, on common rows."""
     y = 0.0
     for system in systems:
-        rows = _rows(system)
-        name = {"va": "center", "size": 9}
-        left.text(0, y, system.system, weight="bold", **name)
-        place = (0, y + 1) if len(rows) > 1 else (0.265, y)
-        left.text(*place, system.detail, color=style.MUTED, **name | {"size": 8})
-        for kind, value in rows:
-            colour = COLOURS.get(kind, style.INK)
-            left.text(0.99, y, kind, ha="right", va="center", size=8, color=colour)
-            _row(middle, right, y, value, colour)
+        rows = list(_rows(system))
+        head, _, modified = system.detail.partition(", *modified*: ")
+        name = left.text(0, y, system.system, weight="bold", va="center", size=9)
+        if modified:  # in a row of its own
+            name.set_text(f"{system.system}, modified: {modified}")
+        else:
+            left.text(0, y + 1, head, color=style.MUTED, va="center", size=8)
+        for row in rows:
+            left.text(0.99, y, row.label, ha="right", va="center", size=8, color=row.colour)
+            _draw(middle, right, y, row)
             y += 1
-        y += _GAP
+        y += _GAP + (len(rows) == 1)
         if system is not systems[-1]:
             middle.axhline(y - 0.5 - _GAP / 2, color=style.PALE, lw=0.8)
     middle.set(ylim=(y - _GAP - 0.25, -0.75), yticks=[])
@@ -98,18 +136,21 @@ def _panel(left: Axes, middle: Axes, right: Axes, systems: Sequence[System]) -> 
     middle.spines["left"].set_visible(False)
 
 
-def _row(ax: Axes, numbers: Axes, y: float, value: float | Dot | None, colour: str) -> None:
+def _draw(ax: Axes, numbers: Axes, y: float, row: _Row) -> None:
     """One marker with its line, and beside it what it says."""
     words = {"va": "center", "size": 8.5}
-    if value is None:
+    if row.number == "":
+        return
+    if row.number is None:
         numbers.text(0, y, "not measured", color=style.MUTED, style="italic", **words)
-    elif isinstance(value, float):
-        ax.plot(100 * value, y, "D", mfc="white", mec=colour, mew=1.4, ms=5.5, zorder=3)
-        numbers.text(0, y, f"{100 * value:.2f}", **words)
+    elif isinstance(row.number, float):
+        ax.plot(100 * row.number, y, "D", mfc="white", mec=row.colour, mew=1.4, ms=5.5, zorder=3)
+        numbers.text(0, y, row.text, **words)
     else:
-        numbers.text(0, y, value.interval.percent(), weight="bold", **words)
-        numbers.text(0.42, y, value.short, color=style.MUTED, **words | {"size": 8})
-        if value.learned:
-            low, middle, high = (100 * x for x in (value.interval.low, value.interval.estimate, value.interval.high))
-            ax.plot([low, high], [y, y], color=colour, lw=2.2, solid_capstyle="butt")
-            ax.plot(middle, y, "o", mfc="white" if value.reduced else colour, mec=colour, mew=1.5, ms=6, zorder=4)
+        numbers.text(0, y, row.number.percent(), weight="bold" if row.main else "normal", **words)
+        numbers.text(0.48, y, row.text, color=style.MUTED, **words | {"size": 8})
+        low, middle, high = (100 * x for x in (row.number.low, row.number.estimate, row.number.high))
+        size, width = (6, 2.2) if row.main else (3.8, 1.1)
+        ax.plot([low, high], [y, y], color=row.colour, lw=width, solid_capstyle="butt")
+        face = row.colour if row.filled else "white"
+        ax.plot(middle, y, "o", mfc=face, mec=row.colour, mew=1.3, ms=size, zorder=4)

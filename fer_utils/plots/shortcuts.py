@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Protocol
 
@@ -78,8 +79,8 @@ def forest(
     kinds = {p.kind for p in prices}
     handles = [Line2D([], [], marker="o", color=c, label=n) for k, (n, c) in KINDS.items() if k in kinds]
     ax.legend(handles=handles, loc="lower right", bbox_to_anchor=(1.0, 1.0), ncols=len(handles))
-    units = "; ".join(dict.fromkeys(p.interval.method for p in prices))
-    text = f"Dots: mean over seeds, bars: 95 % intervals ({units}). Small marks: single seeds. {caption}"
+    methods = ", ".join(dict.fromkeys(re.split(" over |, ", p.interval.method)[0] for p in prices))
+    text = f"Dots: mean over seeds, bars: 95 % intervals; methods: {methods}. Small marks: single seeds. {caption}"
     return style.finish(figure, title, text.strip(), profile)
 
 
@@ -166,7 +167,7 @@ def _row(ax: Axes, y: int, interval: Interval, seeds: Sequence[float], colour: s
     ax.plot([low, high], [y, y], color=colour, lw=2.0, solid_capstyle="butt")
     ax.plot(middle, y, "o", color=colour, ms=5.5, zorder=4)
     ax.plot(100 * np.array(seeds), np.full(len(seeds), y + 0.27), "|", color=colour, ms=5, mew=1.1)
-    text = f"{middle:+.1f} [{low:.1f}, {high:.1f}]" if high > low else f"{middle:.1f}"
+    text = interval.points() if high > low else f"{middle:.1f}"
     ax.text(1.02, y, text, transform=ax.get_yaxis_transform(), va="center", fontsize=8)
 
 

@@ -37,11 +37,13 @@ def history(folder: Path) -> pd.DataFrame:
     try:
         table = pd.read_csv(io.BytesIO(content))
     except reading.DAMAGE as error:
-        raise ValueError(f"{where} must be a table of numbers; got {reading.told(error)}. Fetch it again.") from error
+        raise ValueError(
+            f"{where} must be a table of numbers; got {reading.one_line(error)}. Fetch it again."
+        ) from error
     odd = [str(name) for name, kind in table.dtypes.items() if kind.kind not in "if"]
     epochs = table["epoch"].tolist() if "epoch" in table else []
     if odd or not epochs or epochs != list(range(1, len(table) + 1)):
-        came = reading.told(f"other values in {', '.join(odd)}" if odd else f"the epochs {epochs}")
+        came = reading.one_line(f"other values in {', '.join(odd)}" if odd else f"the epochs {epochs}")
         raise ValueError(f"{where} must hold numbers, a row per epoch from 1; got {came}. Fetch it again.")
     return table
 
@@ -69,7 +71,7 @@ def _problem(name: str, array: np.ndarray, stored: dict[str, np.ndarray], k: int
     match = _PART.fullmatch(name)
     labels = stored.get(f"{match[1]}_labels") if match else None
     if match is None or labels is None:
-        return f"{reading.told(name)!r}, which belongs to no part"
+        return f"{reading.one_line(name)!r}, which belongs to no part"
     kind = _KINDS.get(match[2], "f")
     shape = labels.shape if match[2] in _KINDS else (*labels.shape, k)
     if array.dtype.kind not in kind or array.shape != shape or labels.ndim != 1 or labels.size == 0:

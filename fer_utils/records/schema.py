@@ -12,7 +12,7 @@ from typing import Any
 
 import jsonschema
 
-from fer_utils.files.reading import told
+from fer_utils.files.reading import one_line
 from fer_utils.records.config import RunConfig
 
 _SAFE = 2**53
@@ -43,10 +43,10 @@ def json_object(text: bytes, where: object, schema: Any = None, finite: bool = F
         values = json.loads(text.decode("utf-8"), object_pairs_hook=_unique, parse_constant=constant)
         problem = jsonschema.exceptions.best_match((schema or _any_object()).iter_errors(values))
     except (ValueError, RecursionError) as error:
-        raise ValueError(f"{where} must hold JSON; got {told(error)}. Fetch it again.") from None
+        raise ValueError(f"{where} must hold JSON; got {one_line(error)}. Fetch it again.") from None
     if problem:
         name = ".".join(str(key)[:40] for key in problem.absolute_path) or "the whole"
-        came = f"{told(name)}: {told(problem.message)}"
+        came = f"{one_line(name)}: {one_line(problem.message)}"
         raise ValueError(f"{where} must hold what its format says; got {came}. Fetch it again.")
     return values
 

@@ -22,7 +22,7 @@ from fer_utils.report import headlines, paired_runs
 from fer_utils.report.headlines import SOUND, Measured
 from fer_utils.report.records_index import Shelf
 from fer_utils.report.verdicts import NOT_MEASURED
-from fer_utils.study import protocols, tuning
+from fer_utils.study import pooling, protocols, tuning
 
 Answer = Callable[[Shelf], str]
 
@@ -55,11 +55,11 @@ def headline(system: str) -> Answer:
 
 
 def speed(rows: Sequence[str], columns: Sequence[str], kind: str = "speed") -> Answer:
-    """What `make bench` or `fer_utils.live.costs` put on record, machine by machine.
+    """What `make bench` or `fer_utils.live.measurements.costs` put on record, machine by machine.
 
     Args:
         rows: how the first cells of the rows begin.
-        columns: names, as `fer_utils.live.bench` and `costs` write them.
+        columns: names, as `fer_utils.live.measurements.bench` and `costs` write them.
         kind: `"speed"` or `"costs"`: how the names of the records begin.
     """
 
@@ -147,7 +147,7 @@ def backbones(shelf: Shelf) -> str:
     """The large networks on both datasets, from random weights and from ImageNet's, as far as on record."""
     texts = []
     for data in _DATA:
-        for group in study.together(shelf.find("resnet_transfer", data, score_test=True)):
+        for group in study.by_configuration(shelf.find("resnet_transfer", data, score_test=True)):
             options, config = group[0].config.model_options, group[0].config
             start = "ImageNet's weights" if "weights" in options else "random weights"
             parts = f", {len(group)} of {config.split.n_folds} folds" if config.split.kind == "kfold" else ""
@@ -242,6 +242,9 @@ def hyperparameters(shelf: Shelf) -> str:
         trial = next((r.config for r in shelf.runs if r.id == best["run"]), None)
         finals = [r for r in shelf.runs if trial and r.config == replace(trial, score_test=True)]
         test = f"; on test images {paired_runs.first_seed(finals).interval.percent()}" if finals else ""
+        if finals and len(others := pooling.validation_minus_test(shelf.find(dataset=data), finals[0])):
+            drops = f"{others.min():.1f} to {others.max():.1f} points"
+            test += f" ({len(others)} other runs on this split, which nobody chose, drop by {drops})"
         text = f"best {100 * best['score']:.1f} % of {best['n']:.0f} validation images{test}"
         texts.append(f"{TITLES[data]}, Model 2, {len(tuning.trials(found))} trials: {text}")
     return _joined(texts)

@@ -7,7 +7,7 @@ import numpy as np
 from fer_utils import study
 from fer_utils.analysis import trained_networks
 from fer_utils.analysis.eda import TITLES
-from fer_utils.evaluation import statistics
+from fer_utils.evaluation import intervals, statistics
 from fer_utils.evaluation.statistics import Interval
 from fer_utils.records import Measurement, is_done
 from fer_utils.report import headlines, paired_runs
@@ -30,7 +30,7 @@ def fear_as_sad(shelf: Shelf) -> str:
 def _fear(pooled: Pooled) -> str:
     rows, sad = pooled.labels == _code(pooled, "fear"), _code(pooled, "sad")
     people = None if pooled.people is None else pooled.people[rows]
-    share = statistics.bootstrap_interval(pooled.logits[rows].argmax(axis=1) == sad, clusters=people)
+    share = intervals.accuracy(pooled.logits[rows].argmax(axis=1) == sad, people)
     return f"{share.percent()} % of n = {share.n}"
 
 
@@ -71,7 +71,7 @@ def _against_next(pooled: Pooled, label: str, answer: str) -> str:
     counts[[code, named]] = -1
     rival = int(counts.argmax())
     people = None if pooled.people is None else pooled.people[rows]
-    shares = {c: statistics.bootstrap_interval(said == c, clusters=people) for c in (named, rival)}
+    shares = {c: intervals.accuracy(said == c, people) for c in (named, rival)}
     gap = statistics.paired_bootstrap_difference(said == named, said == rival, clusters=people)
     return (
         f"{label} as {answer} {shares[named].percent()} %, as {pooled.class_names[rival]} {shares[rival].percent()} %, "
@@ -106,7 +106,7 @@ def where_reports_look(shelf: Shelf) -> str:
         if is_done(shelf.measurements / name):
             parts[record.id] = (record, Measurement(shelf.measurements / name))
     texts = []
-    for group in study.together([record for record, _ in parts.values()]):
+    for group in study.by_configuration([record for record, _ in parts.values()]):
         if headlines.whole(group):
             values, arrays = trained_networks.pooled([parts[record.id][1] for record in group])
             lower = [_lower_half(map_) for map_ in arrays["cam_0"]]

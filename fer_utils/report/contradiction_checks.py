@@ -12,7 +12,7 @@ import numpy as np
 
 from fer_utils import study
 from fer_utils.analysis import eda
-from fer_utils.analysis.prices import experiments, tables
+from fer_utils.analysis.prices import confirmations
 from fer_utils.records import Measurement
 from fer_utils.report import claims, granularity
 from fer_utils.report.verdicts import NOT_MEASURED
@@ -99,8 +99,9 @@ def leak(model: str) -> Check:
     """Random split minus folds by subject, where both are on record."""
 
     def check(reports: Path | None) -> str:
-        found = experiments.confirmation(model, _runs(reports))
-        return f"on record: {found.compared}: {tables.points(found.interval)} points" if found else NOT_MEASURED
+        found = confirmations.prices(model, _runs(reports))
+        texts = (f"{price.shortcut.partition(', ')[2]}: {price.interval.points()}" for price in found)
+        return f"on record: {found[0].compared}, in points: {'; '.join(texts)}" if found else NOT_MEASURED
 
     return check
 

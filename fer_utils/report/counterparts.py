@@ -36,7 +36,7 @@ class Counterpart:
 
 _PLOTS, _LIVE = "fer_utils.plots:", "fer_utils.live:"
 _CLAIMS, _VERDICTS = "fer_utils.report.claims:", "fer_utils.report.verdicts:numbers"
-_LIVE_VIEW = "fer_utils.live.webcam:LiveView"
+_LIVE_VIEW = "fer_utils.live.interface.webcam:LiveView"
 _SUMMARY = "fer_utils.models:summary_table"
 _PSG_BLOCKS = "beside the report's numbers; watched while training, and said so"
 _UNTRAINED = "for every network on record; xavengers2025's own with ImageNet's weights is not yet"

@@ -7,13 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 
 import numpy as np
 
-from fer_utils import study
 from fer_utils.analysis.eda import TITLES
-from fer_utils.analysis.prices import experiments
-from fer_utils.evaluation import statistics
+from fer_utils.analysis.prices import confirmations
+from fer_utils.evaluation import intervals, statistics
 from fer_utils.evaluation.statistics import Interval
 from fer_utils.records import Record
 from fer_utils.records.config import RunConfig
@@ -21,8 +21,9 @@ from fer_utils.report import claims
 from fer_utils.report.claims import Claim
 from fer_utils.report.records_index import Shelf
 from fer_utils.study import protocols
+from fer_utils.study.pooling import EPOCHS, by_configuration, result, right_answers, whole
 
-REPORTED, SOUND = "re-run as reported", "sound"
+REPORTED, SOUND, TRAINING = "re-run as reported", "sound", "scored on its training images"
 OWN = ("compact", *protocols.STRONG)
 """The study's own systems: the one that a CPU can train, and the stronger ones."""
 
@@ -38,24 +39,26 @@ class Measured:
     """What runs of one configuration (seeds x folds) score together.
 
     Attributes:
-        interval: accuracy as a fraction of 1, mean over seeds, with the 95 % interval of the first seed.
+        interval: accuracy as a fraction of 1, mean over seeds, with its 95 % interval (`evaluation.intervals`).
+        kept: the epoch that it belongs to, the protocol's own.
+        others: the same of the other kept epoch, by its name: both protocols print both.
         sd: standard deviation over seeds; NaN for one.
         seeds, folds: how many.
         ran: epochs; `stated`: those of the report, None for the study's own systems.
-        variant: settings that are not the report's, or images that are no test images, in words; "" for none.
-        learned: whether the interval lies above always answering the commonest class.
+        variant: images that are no test images, in words; "" for test images.
         device, hours: of the training.
         runs: the records.
     """
 
     interval: Interval
+    kept: str
+    others: Mapping[str, Interval]
     sd: float
     seeds: int
     folds: int
     ran: int
     stated: int | None
     variant: str
-    learned: bool
     device: str
     hours: float
     runs: tuple[Record, ...] = field(repr=False)
@@ -66,18 +69,29 @@ class Measured:
         return self.stated is not None and self.ran < self.stated
 
     @property
+    def epoch(self) -> str:
+        """The kept epoch in words."""
+        return EPOCHS.get(self.kept, self.kept)
+
+    @property
+    def beside(self) -> dict[str, Interval]:
+        """The other epoch's accuracy, by the epoch in words; empty where only one was kept."""
+        return {EPOCHS.get(name, name): found for name, found in self.others.items()}
+
+    @property
     def note(self) -> str:
-        """What one must know of the number: images, seeds, budget, variant."""
-        parts = [f"n = {self.interval.n:,}"]
+        """What one must know of the number: epoch kept, the other epoch, images, seeds, budget, variant."""
+        beside = [f"{epoch} {found.percent()}" for epoch, found in self.beside.items()]
+        parts = [f"{self.epoch} ({'; '.join(beside)})" if beside else self.epoch, f"n = {self.interval.n:,}"]
         parts += [f"{self.seeds} seeds, sd {100 * self.sd:.1f}"] if self.seeds > 1 else ["1 seed"]
         parts += [self.budget]
         return ", ".join(parts + ([self.variant] if self.variant else []))
 
     @property
     def short(self) -> str:
-        """The same for a figure, whose caption says what the star is."""
+        """Images, epochs and seeds, for a figure."""
         seeds = f", {self.seeds} seeds" if self.seeds > 1 else ""
-        return f"n = {self.interval.n:,}, {self.budget}{seeds}{' *' if self.variant else ''}"
+        return f"n = {self.interval.n:,}, {self.budget}{seeds}{', on training images' if self.variant else ''}"
 
     @property
     def budget(self) -> str:
@@ -92,10 +106,10 @@ class Line:
 
     Attributes:
         system: a report's key, or a network of the study.
-        detail: the network, in words.
+        detail: the network, in words; *modified* and how, where its settings are not the report's.
         dataset: `"ckplus"` or `"fer2013"`.
-        claim: the report's headline; None for the study's own systems.
-        found: by `REPORTED` and `SOUND` what is on record; the first stands for the system, others are variants.
+        claim: the report's headline; None for modified and for the study's own systems.
+        found: by `REPORTED` and `SOUND` what is on record; the first stands for the system, others have other budgets.
     """
 
     system: str
@@ -115,22 +129,45 @@ class Line:
         return self.claim.percent / 100 if self.claim else None
 
     @property
+    def printed(self) -> str:
+        """The claim as its report prints it."""
+        return self.claim.printed if self.claim else ""
+
+    @property
     def dots(self) -> dict[str, Measured | None]:
         """What stands for the system, by protocol; None where nothing is on record."""
         return {name: next(iter(found), None) for name, found in self.found.items()}
 
+    @property
+    def gap(self) -> Interval | None:
+        """As reported minus sound at one rule, last epoch against last; None unless both ran alike, apart."""
+        one, other = (self.dots.get(name) for name in (REPORTED, SOUND))
+        if not one or not other or one.budget != other.budget or one.runs == other.runs or one.variant:
+            return None
+        if not all("last" in record.kept for record in (*one.runs, *other.runs)):
+            return None
+        return intervals.difference(
+            right_answers(one.runs, "last"), right_answers(other.runs, "last"), paired=self.dataset == "ckplus"
+        )
+
 
 def lines(shelf: Shelf) -> list[Line]:
-    """The headlines of the five reports, then the study's own systems that are on record."""
+    """The headlines of the five reports, each with its modified variants, then the study's own systems on record."""
+    return list(_all_lines(shelf))
+
+
+@lru_cache(maxsize=4)
+def _all_lines(shelf: Shelf) -> tuple[Line, ...]:
+    """Many answers of a page read the lines of one shelf; their intervals take seconds."""
     headlines = [claim for claim in claims.CLAIMS if claim.headline]
-    return [_line(claim, shelf) for claim in headlines] + own(shelf)
+    return (*(line for claim in headlines for line in _lines(claim, shelf)), *own(shelf))
 
 
 def own(shelf: Shelf) -> list[Line]:
     """The study's own systems on CK+48 and FER2013, as far as they are on record."""
     found: dict[tuple[str, str, str], list[Measured]] = {}
     for model in OWN:
-        for group in study.together(shelf.find(model, None, "sound", score_test=True)):
+        for group in by_configuration(shelf.find(model, None, "sound", score_test=True)):
             config = group[0].config
             if whole(group) and config.dataset in ("ckplus", "fer2013") and _is_own(config):
                 source = config.start_from.split("-")[0]
@@ -148,14 +185,23 @@ def _is_own(config: RunConfig) -> bool:
     return replace(config, seed=0).key == recipe.key
 
 
-def _line(claim: Claim, shelf: Shelf) -> Line:
+def _lines(claim: Claim, shelf: Shelf) -> list[Line]:
+    """The system as its report describes it, then what is on record of it modified."""
     row = protocols.recipe(claim.model, claim.dataset)
-    found = {}
+    found: dict[str, dict[str, list[Measured]]] = {"": {}}
     for name, protocol in ((REPORTED, "reported"), (SOUND, "sound")):
         part = row.scored if protocol == "reported" else "test"
-        groups = [_measured(group, row, part) for group in _groups(claim, protocol, shelf)]
-        found[name] = _ranked(groups)
-    return Line(claim.report, NETWORKS[claim.model], claim.dataset, claim, found)
+        for group in _groups(claim, protocol, shelf):
+            change = modified(group[0].config)
+            found.setdefault(change, {}).setdefault(name, []).append(_measured(group, row, part))
+    detail = NETWORKS[claim.model]
+    return [
+        Line(
+            claim.report, f"{detail}, *modified*: {change}" if change else detail, claim.dataset,
+            None if change else claim, {name: _ranked(by_protocol.get(name, ())) for name in (REPORTED, SOUND)},
+        )
+        for change, by_protocol in sorted(found.items())
+    ]  # fmt: skip
 
 
 def _groups(claim: Claim, protocol: str, shelf: Shelf) -> list[list[Record]]:
@@ -164,54 +210,39 @@ def _groups(claim: Claim, protocol: str, shelf: Shelf) -> list[list[Record]]:
     templates = [protocols.configs(claim.model, claim.dataset, protocol, model_options=one)[0] for one in options]
     found = [
         record for record in shelf.find(claim.model, claim.dataset, protocol)
-        if any(experiments.follows(record.config, template) for template in templates)
+        if any(confirmations.follows(record.config, template) for template in templates)
         and record.config.split.kind == templates[0].split.kind and record.config.split.max_train is None
     ]  # fmt: skip
-    return [group for group in study.together(found) if whole(group)]
+    return [group for group in by_configuration(found) if whole(group)]
 
 
-def whole(group: Sequence[Record]) -> bool:
-    """Whether all folds of every seed are there."""
-    split = group[0].config.split
-    folds = split.n_folds if split.kind == "kfold" else 1
-    return all(len(runs) == folds for runs in study.by_seed(group).values())
+def modified(config: RunConfig) -> str:
+    """Options of a report's network that are not the report's own, in words; "" where all are."""
+    known = _IMAGENET.get(config.model, {})
+    settings = {name: value for name, value in config.model_options.items() if known.get(name) != value}
+    texts = [f"{name.replace('_', ' ')} {value}" for name, value in settings.items()]
+    return ", ".join(texts + (["from random weights"] if known and "weights" not in config.model_options else []))
 
 
 def _measured(group: Sequence[Record], row: protocols.Recipe | None, part: str = "test") -> Measured:
-    config, result = group[0].config, study.result(group)
-    values = np.array([study.pool(runs).correct.mean() for runs in study.by_seed(group).values()])
-    interval = study.pool(study.by_seed(group)[config.seed]).interval
+    config, found = group[0].config, result(group)
+    other = [name for name in dict.fromkeys(("last", *group[0].kept)) if name in EPOCHS and name in group[0].kept]
+    others = {name: intervals.of_answers(right_answers(group, name)) for name in other if name != found["kept"]}
+    interval = Interval(found["accuracy"], found["low"], found["high"], 0.95, found["n"], found["method"])
+    sd, kept = found["sd"], found["kept"]
     if part == "train":  # what cutm2024 printed: its "validation" folder was the training folder
         values = np.array([record.history["val_accuracy"].iloc[-1] for record in group])
         n = group[0].run["split"]["train"]
-        interval = statistics.wilson_interval(round(values[0] * n), n)
-    known = _IMAGENET.get(config.model, {})
-    settings = {name: value for name, value in config.model_options.items() if known.get(name) != value}
-    variant = [f"{name.replace('_', ' ')} {value} (ours)" for name, value in settings.items()]
-    variant += ["from random weights (ours)"] if known and "weights" not in config.model_options else []
-    variant += ["scored on its training images"] if part == "train" else []
+        interval = replace(statistics.wilson_interval(round(values.mean() * n), n), estimate=float(values.mean()))
+        sd, kept, others = statistics.mean_sd(values).sd, "last", {}
     return Measured(
-        interval=replace(interval, estimate=float(values.mean())),
-        sd=statistics.mean_sd(values).sd, seeds=result["seeds"], folds=result["folds"], ran=config.epochs,
-        stated=sum(row.epochs) if row else None,
-        variant=", ".join(variant), learned=interval.low > _commonest(group),
-        device=result["device"], hours=result["hours"], runs=tuple(group),
+        interval=interval, kept=kept, others=others, sd=sd, seeds=found["seeds"], folds=found["folds"],
+        ran=config.epochs, stated=sum(row.epochs) if row else None, variant=TRAINING if part == "train" else "",
+        device=found["device"], hours=found["hours"], runs=tuple(group),
     )  # fmt: skip
 
 
-def _commonest(group: Sequence[Record]) -> float:
-    labels = np.concatenate([record.predictions("test")[0] for record in group])
-    return float(np.bincount(labels).max() / len(labels))
-
-
 def _ranked(found: Sequence[Measured]) -> tuple[Measured, ...]:
-    """What stands for a system first: runs that learned, the report's budget and settings, float32, more training.
-
-    No accuracy above guessing enters this order, so nothing is chosen by its score.
-    """
-    exact = [not m.runs[0].config.precision_note for m in found]
-    order = [
-        (m.learned, not m.reduced, not m.variant, in_float32, m.ran, m.folds, m.seeds)
-        for m, in_float32 in zip(found, exact, strict=True)
-    ]
+    """What stands for a system first: the report's budget, float32, longer training, folds, seeds; no score decides."""
+    order = [(not m.reduced, not m.runs[0].config.precision_note, m.ran, m.folds, m.seeds) for m in found]
     return tuple(found[i] for i in sorted(range(len(found)), key=lambda i: order[i], reverse=True))

@@ -6,9 +6,10 @@ import pandas as pd
 
 from fer_utils import records, study
 from fer_utils.analysis import ensembling
-from fer_utils.evaluation import metrics, statistics
+from fer_utils.evaluation import intervals, metrics, statistics
 from fer_utils.evaluation.statistics import Interval
 from fer_utils.records import Record
+from fer_utils.report import scored
 
 
 def scores(record: Record) -> pd.DataFrame:
@@ -22,7 +23,7 @@ def scores(record: Record) -> pd.DataFrame:
         ("expected calibration error before its temperature, %", f"{100 * kept['ece']:.1f}"),
     ]
     if (seen := record.context("test", "seen")) is not None:
-        alone = statistics.bootstrap_interval(pooled.correct[~seen])
+        alone = intervals.accuracy(pooled.correct[~seen])
         rows.append((f"accuracy without the {seen.sum()} images that also stand in training, %", alone.percent()))
     if flips := ensembling.on_record(record):
         found = flips.values["test"]
@@ -31,6 +32,8 @@ def scores(record: Record) -> pd.DataFrame:
     if errors := records.measured(f"errors*-{record.id}"):
         share = errors.values["wrong"]["majority"]["share"]
         rows.append(("its errors that the majority of FER+'s annotators would call right, %", f"{100 * share:.0f}"))
+    same = [r for r in scored.ever(study.on_record()) if scored.test_part(r.config) == scored.test_part(record.config)]
+    rows.append(("runs on record, of any network, that ever scored these images", str(len(same))))
     rows.append((f"parameters; training on {run['device']}", f"{run['parameters']:,}; {run['seconds'] / 60:.0f} min"))
     return pd.DataFrame(rows, columns=[f"{run['dataset']['name']}, {n:,} test images", "measured"])
 
@@ -50,7 +53,7 @@ def classes(record: Record) -> pd.DataFrame:
 def shipped() -> Record:
     """The run whose network ships with the package."""
     from fer_utils.files.paths import project_root
-    from fer_utils.live import engines
+    from fer_utils.live.network import engines
 
     name = engines.load().description.record
     return Record(project_root() / "reports/runs" / name)

@@ -18,7 +18,6 @@ from PIL import Image
 from fer_utils import plots
 from fer_utils.analysis import ensembling
 from fer_utils.analysis.eda import TITLES
-from fer_utils.analysis.prices import tables
 from fer_utils.analysis.prices.experiments import Price
 from fer_utils.files.paths import project_root
 from fer_utils.files.writing import atomic
@@ -30,6 +29,9 @@ from fer_utils.report.records_index import Shelf
 from fer_utils.report.verdicts import NOT_MEASURED
 from fer_utils.study import queue
 
+GAP = "as reported − sound, last epochs"
+"""Heading of the column that compares the two protocols by one rule."""
+
 PICTURE, CHUNK, WIDTH = "five_reports.png", "fer_utils", 1600
 """The first figure's file in `reports/`, its text chunk that holds the numbers as JSON, and its width in pixels."""
 
@@ -40,7 +42,7 @@ def cell(measured: Measured | None) -> str:
 
 
 def table(found: Sequence[Line]) -> pd.DataFrame:
-    """The lines for readers: claimed, re-run as reported, sound, each with n, seeds and budget; hardware; variants."""
+    """The lines for readers: claimed, re-run as reported, sound, each with n, seeds and budget; gap; other budgets."""
     rows = []
     for line in found:
         shown, others = list(line.dots.values()), [m for ms in line.found.values() for m in ms[1:]]
@@ -50,20 +52,30 @@ def table(found: Sequence[Line]) -> pd.DataFrame:
             "claimed": f"{line.claim.printed}, {line.claim.what}" if line.claim else "–",
             REPORTED: cell(line.dots[REPORTED]) if REPORTED in line.found else "–",
             SOUND: cell(line.dots[SOUND]),
+            GAP: gap(line),
             "also on record": "; ".join(map(cell, others)) or "–",
             "hardware": "; ".join(dict.fromkeys(m.device for m in shown if m)) or "–",
         })  # fmt: skip
     return pd.DataFrame(rows).set_index(["system", "data"])
 
 
+def gap(line: Line) -> str:
+    """As reported minus sound, both at their last epoch; a dash where one is missing or their budgets differ."""
+    one, other = (line.dots.get(name) for name in (REPORTED, SOUND))
+    if one and other and one.runs == other.runs:
+        return "one training serves both"
+    return line.gap.points() if line.gap else "–"
+
+
 def markdown(found: Sequence[Line]) -> str:
     """The lines as a short table for README.md: one row per report and dataset, then the study's own systems."""
-    text = ["| system | data | claimed | re-run as reported | sound | hardware |", "|---|---|---|---|---|---|"]
+    text = [f"| system | data | claimed | {REPORTED} | {SOUND} | {GAP} | hardware |", "|---|---|---|---|---|---|---|"]
     for line in found:
         cells = [f"{line.system}: {line.detail}", line.data]
         cells.append(line.claim.printed if line.claim else "–")
         cells.append(_marked(line.dots[REPORTED]) if REPORTED in line.found else "–")
         cells.append(_marked(line.dots[SOUND]) + mirrored(line))
+        cells.append(gap(line))
         cells.append("; ".join(dict.fromkeys(m.device for m in line.dots.values() if m)) or "–")
         text.append(f"| {' | '.join(cells)} |")
     return "\n".join(text)
@@ -118,7 +130,8 @@ def reading(prices: Mapping[str, Sequence[Price]]) -> str:
         sides: dict[str, list[str]] = {}
         for data, p in ((data, p) for data, group in prices.items() for p in group if p.kind == kind):
             side = "Raises" if p.interval.low > 0 else "Lowers" if p.interval.high < 0 else "Not shown either way"
-            sides.setdefault(side, []).append(f"{p.shortcut} ({data.split(',')[0]}): {tables.points(p.interval)}")
+            whole = f"{p.of} {p.shortcut}" if p.of else p.shortcut
+            sides.setdefault(side, []).append(f"{whole} ({data.split(',')[0]}): {p.interval.points()}")
         if sides:
             said = ". ".join(f"*{side}:* {'; '.join(texts)}" for side, texts in sides.items())
             bullets.append(f"- **{name[0].upper()}{name[1:]}.** {said}.")
@@ -152,7 +165,7 @@ def _number(measured: Measured | None) -> dict[str, Any] | str:
     if measured is None:
         return NOT_MEASURED
     ends = {name: round(100 * getattr(measured.interval, name), 1) for name in ("estimate", "low", "high")}
-    return ends | {"note": measured.note}
+    return ends | {"note": measured.note}  # which names the other epoch
 
 
 def figure(found: Sequence[Line], title: str = "What five reports claim, and what was measured") -> Figure:
@@ -162,16 +175,9 @@ def figure(found: Sequence[Line], title: str = "What five reports claim, and wha
 
 
 def _caption(found: Sequence[Line]) -> str:
-    """What the stars are, and what did not learn, so that the figure hides nothing."""
-    measured = [(line, name, m) for line in found for name, ms in line.found.items() for m in ms]
-    starred = dict.fromkeys(m.variant for line in found for m in line.dots.values() if m and m.variant)
-    dull = [
-        f"Not drawn: {line.system} on {line.data}, {name}, {m.variant or 'as it describes itself'}: "
-        f"{m.interval.percent()} after {m.ran} epochs, so it had not learned yet (notebook 04)."
-        for line, name, m in measured if not m.learned
-    ]  # fmt: skip
-    stars = [f"* {'; '.join(starred)}."] if starred else []
-    return " ".join([*stars, *dull, "compact is this study's own network. From committed records."])
+    """Where the numbers come from, and how far training was from the report's where it was shorter."""
+    own = {line.system for line in found if line.system in headlines.OWN}
+    return (f"{', '.join(sorted(own))}: this study's own. " if own else "") + "From committed records."
 
 
 def draw(shelf: Shelf, path: Path | None = None) -> bool:

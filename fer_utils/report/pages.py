@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from fer_utils import records, study
+from fer_utils import records
 from fer_utils.analysis import ensembling
 from fer_utils.analysis.prices import tables
 from fer_utils.analysis.prices.experiments import PROTOCOL
+from fer_utils.evaluation import intervals
 from fer_utils.files.writing import atomic
 from fer_utils.records import Record, find_all
 from fer_utils.records.config import RunConfig
@@ -26,6 +28,7 @@ from fer_utils.report import (
     records_index,
 )
 from fer_utils.study import growth
+from fer_utils.study.pooling import EPOCHS, by_configuration, result, right_answers, whole
 from fer_utils.study.protocols import Recipe, recipe
 
 PAGES = {
@@ -48,44 +51,47 @@ _SPLITS = {"usage": "Usage split", "merged": "7,178 merged", "random": "random i
 def markdown(records: Sequence[Record]) -> str:
     """The table, one row per question; says so when there is nothing yet."""
     final = [r for r in records if r.config.score_test and r.config.protocol != PROTOCOL]  # notebook 08 has the others
-    groups = sorted((g for g in study.together(final) if _complete(g)), key=_order)
+    groups = sorted((g for g in by_configuration(final) if whole(g)), key=_order)
     rows = [_row(group) for group in groups]
     if not rows:
         return "Not measured yet."
     return "\n".join([_HEADER, "|" + "---|" * _HEADER.count(" | ") + "---|", *rows])
 
 
-def _order(group: Sequence[Record]) -> tuple[str, ...]:
+def _order(group: Sequence[Record]) -> tuple[str | int, ...]:
     config = group[0].config
-    return config.dataset, config.model, config.protocol, _variant(config), config.key
-
-
-def _complete(group: Sequence[Record]) -> bool:
-    """Whether all folds of every seed are there."""
-    split = group[0].config.split
-    folds = split.n_folds if split.kind == "kfold" else 1
-    return all(len(fold_records) == folds for fold_records in study.by_seed(group).values())
+    return config.dataset, config.model, _variant(config), config.protocol, -config.epochs, config.key
 
 
 def _row(group: Sequence[Record]) -> str:
-    config, values = group[0].config, study.result(group)
+    config, values = group[0].config, result(group)
     own = config.loss == "cross_entropy" and (row := _recipe(config)) and config.augmentation == row.augmentation
-    claim = claims.headline(config.model, config.dataset) if own else None
+    claim = claims.headline(config.model, config.dataset) if own and not headlines.modified(config) else None
     spread = f" ± {100 * values['sd']:.1f} over {values['seeds']} seeds" if values["seeds"] > 1 else ", one seed"
-    chosen = " **CHOSEN ON TEST**" if values["chosen_on_test"] else ""
     cells = [
         f"{config.model} ({config.report}){_variant(config)}",
         f"{_NAMES.get(config.dataset, config.dataset)}, {_protocol(config)}",
         _budget(group),
         f"{values['n']:,}",
-        f"**{100 * values['accuracy']:.1f}** [{100 * values['low']:.1f}, {100 * values['high']:.1f}]{spread}{chosen}"
-        + _flips(group),
+        f"{_ends(values)}{spread}{_beside(group)}{_flips(group)}",
         f"{100 * values['uar']:.1f}",
         f"{100 * values['macro_f1']:.1f}",
         claim.printed if claim else "–",
         f"{60 * values['hours']:.0f} min, {values['device']}",
     ]
     return "| " + " | ".join(cells) + " |"
+
+
+def _ends(values: Mapping[str, Any]) -> str:
+    number = f"**{100 * values['accuracy']:.1f}** [{100 * values['low']:.1f}, {100 * values['high']:.1f}]"
+    return f"{EPOCHS.get(values['kept'], values['kept'])} {number}"
+
+
+def _beside(group: Sequence[Record]) -> str:
+    """The other kept epochs, with their intervals."""
+    names = [name for name in group[0].kept[1:] if name in EPOCHS and name != "best_train"]
+    found = {name: intervals.of_answers(right_answers(group, name)) for name in names}
+    return "".join(f"; {EPOCHS[name]} {interval.percent()}" for name, interval in found.items())
 
 
 def _flips(group: Sequence[Record]) -> str:
@@ -105,7 +111,7 @@ def _protocol(config: RunConfig) -> str:
 
 def _variant(config: RunConfig) -> str:
     """What differs from the report's own description."""
-    settings = dict(config.model_options)
+    settings = {}
     if config.class_weights != "none":
         settings["class weights"] = config.class_weights
     if config.sampling != "natural":
@@ -119,7 +125,9 @@ def _variant(config: RunConfig) -> str:
     row = _recipe(config)
     if config.augmentation != (row.augmentation if row else "none"):
         settings["augmentation"] = config.augmentation
-    return "".join(f"; {name.replace('_', ' ')} {value} (ours)" for name, value in settings.items())
+    ours = "".join(f"; {name.replace('_', ' ')} {value} (ours)" for name, value in settings.items())
+    change = headlines.modified(config)
+    return (f", *modified*: {change}" if change else "") + ours
 
 
 def _recipe(config: RunConfig) -> Recipe | None:
@@ -182,7 +190,7 @@ def blocks(store: Path) -> dict[str, str]:
     return {
         "claims": one_page.markdown(headlines.lines(records_index.read(store.parent))),
         "results": markdown(find_all(store)),
-        "prices": tables.markdown(tables.on_record(store)),
+        "prices": f"{tables.markdown(tables.on_record(store))}\n\n{tables.notes(store)}".rstrip(),
         "speed": speed(store.parent / "measurements"),
         "growth": growth_table(store.parent / "measurements"),
         "counterparts": "\n".join(f"### {key}\n\n{pipes(counterparts.table(key))}" for key in claims.KEYS).rstrip(),

@@ -7,13 +7,11 @@ from typing import Any
 
 import numpy as np
 
-from fer_utils import study
 from fer_utils.evaluation import metrics, statistics
 from fer_utils.evaluation.statistics import Interval
 from fer_utils.records import Record
-from fer_utils.report import headlines
 from fer_utils.report.records_index import Shelf
-from fer_utils.study import Pooled
+from fer_utils.study.pooling import Pooled, by_configuration, by_seed, pool, whole
 
 _PLAIN = {"class_weights": "none", "sampling": "natural", "augmentation_rare": "", "start_from": "", "head_l2": None}
 
@@ -21,8 +19,8 @@ _PLAIN = {"class_weights": "none", "sampling": "natural", "augmentation_rare": "
 def groups(shelf: Shelf, model: str, dataset: str, **fields: Any) -> list[list[Record]]:
     """The complete groups of final runs with these settings and otherwise usual ones; the longest trained first."""
     found = shelf.find(model, dataset, "sound", **_PLAIN | {"score_test": True, "model_options": {}} | fields)
-    whole = [runs for runs in study.together(found) if headlines.whole(runs) and runs[0].config.split.max_train is None]
-    return sorted(whole, key=lambda runs: (runs[0].config.epochs, len(runs)), reverse=True)
+    complete = [runs for runs in by_configuration(found) if whole(runs) and runs[0].config.split.max_train is None]
+    return sorted(complete, key=lambda runs: (runs[0].config.epochs, len(runs)), reverse=True)
 
 
 def matched(
@@ -35,7 +33,7 @@ def matched(
 
 def first_seed(runs: Sequence[Record]) -> Pooled:
     """The first seed's predictions, all folds."""
-    return study.pool(study.by_seed(runs)[runs[0].config.seed])
+    return pool(by_seed(runs)[runs[0].config.seed])
 
 
 def recall(labels: np.ndarray, predicted: np.ndarray) -> float:

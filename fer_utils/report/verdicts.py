@@ -13,11 +13,13 @@ import numpy as np
 import pandas as pd
 
 from fer_utils import study
-from fer_utils.analysis.prices import experiments
+from fer_utils.analysis.prices import confirmations
+from fer_utils.evaluation import intervals
 from fer_utils.records import Record
 from fer_utils.report import claims
 from fer_utils.report.claims import Claim
 from fer_utils.study import protocols
+from fer_utils.study.pooling import by_configuration, right_answers
 from fer_utils.study.protocols import recipe
 
 NOT_MEASURED = "not measured"
@@ -50,17 +52,19 @@ _DATA = {"fer2013": "FER2013", "ckplus": "CK+48"}
 
 
 def _groups(claim: Claim, protocol: str, store: Path | None) -> list[list[Record]]:
-    """Records that answer for a claim; the report's own settings come first."""
+    """Records that answer for a claim: the report's own settings first, then modified ones; longest trained first."""
     changes = {"loss": claim.loss} | ({"augmentation": "none"} if claim.augmented is False else {})
     template = protocols.configs(claim.model, claim.dataset, protocol, **changes)[0]
     found = study.on_record(claim.model, claim.dataset, protocol, store=store)
-    found = [record for record in found if experiments.follows(record.config, template)]
+    found = [record for record in found if confirmations.follows(record.config, template)]
     folds = "5-fold" in claim.what
     if protocol == "reported":
         found = [r for r in found if (r.config.split.kind == "kfold") == folds]
     elif _part(claim) == "training":
         found = []
-    return sorted(study.together(found), key=lambda group: len(group[0].config.model_options))
+    return sorted(
+        by_configuration(found), key=lambda group: (len(group[0].config.model_options), -group[0].config.epochs)
+    )
 
 
 def _part(claim: Claim) -> str:
@@ -72,22 +76,28 @@ def _part(claim: Claim) -> str:
     return "test"
 
 
-def _accuracy(claim: Claim, group: Sequence[Record]) -> tuple[float, float, float]:
-    """Estimate and interval as fractions; NaN ends where the images are not on record."""
+def _accuracy(claim: Claim, group: Sequence[Record], kept: str | None = None) -> tuple[float, float, float]:
+    """Estimate and interval as fractions; NaN ends where the images are not on record.
+
+    Args:
+        claim: decides the part that is scored.
+        group: runs.
+        kept: the epoch; None for that which the protocol keeps.
+    """
     part = _part(claim)
     column = {"training": "accuracy", "monitored": "val_accuracy"}.get(part)
     if part == "monitored" and group[0].config.protocol == "sound":
         part, column = "validation", None
     if column:
         return float(np.mean([record.history[column].iloc[-1] for record in group])), np.nan, np.nan
-    if not all(f"{part}" in record.run["metrics"] for record in group):
+    if not all(part in record.run["metrics"] for record in group):
         return np.nan, np.nan, np.nan
-    line = study.result(group, part)
-    return line["accuracy"], line["low"], line["high"]
+    found = intervals.of_answers(right_answers(group, kept or group[0].kept[0], part=part))
+    return found.estimate, found.low, found.high
 
 
 def _measured(claim: Claim, group: Sequence[Record]) -> str:
-    """Accuracy, interval and what one must know of a group of records."""
+    """Accuracy, interval and what one must know of a group of records; the last epoch too where another was kept."""
     value, low, high = (100 * x for x in _accuracy(claim, group))
     if np.isnan(value):
         return NOT_MEASURED
@@ -97,25 +107,33 @@ def _measured(claim: Claim, group: Sequence[Record]) -> str:
         remarks.append(f"{config.epochs} of {budget} epochs")
     if config.precision_note:
         remarks.append(config.precision_note.removeprefix(", "))
-    remarks += [f"{name.replace('_', ' ')} {value}" for name, value in config.model_options.items()]
+    if config.model_options:
+        options = ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in config.model_options.items())
+        remarks.append(f"modified: {options}")
+    if not np.isnan(low) and group[0].kept[0] != "last" and "last" in group[0].kept:
+        remarks.append(f"last epoch {100 * _accuracy(claim, group, 'last')[0]:.1f}")
     interval = "" if np.isnan(low) else f" [{low:.1f}, {high:.1f}]"
     return f"{value:.1f}{interval}" + (f" ({', '.join(remarks)})" if remarks else "")
 
 
 def _verdict(claim: Claim, as_reported: list[list[Record]], sound: list[list[Record]]) -> str:
-    """What follows: whether the claim lies in the re-run's interval, and how far it is above the sound number."""
+    """What follows: whether the claim lies in the re-run's interval, and how far it is above the sound number.
+
+    The report's own settings and the longest training answer; modified ones only where there are no others. No score
+    decides.
+    """
     parts = []
     for groups, name in ((as_reported, "re-run"), (sound, "sound")):
         found = [(group, *_accuracy(claim, group)) for group in groups]
         found = [line for line in found if not np.isnan(line[1])]
         if not found:
             continue
-        # The report's own settings where they learn at all, else the variant that does.
-        group, value, low, high = max(found, key=lambda line: line[1])
+        group, value, low, high = found[0]
         gap = claim.percent - 100 * value
         inside = not np.isnan(low) and 100 * low <= claim.percent <= 100 * high
         side = "above" if gap > 0 else "below"
         parts.append(f"{name}: claim inside its interval" if inside else f"claim {abs(gap):.1f} points {side} {name}")
-        if group[0].config.epochs < sum(recipe(claim.model, claim.dataset).epochs):
-            parts[-1] += " (reduced budget)"
+        remarks = ["modified"] if group[0].config.model_options else []
+        remarks += ["reduced budget"] if group[0].config.epochs < sum(recipe(claim.model, claim.dataset).epochs) else []
+        parts[-1] += f" ({', '.join(remarks)})" if remarks else ""
     return "; ".join(parts) or NOT_MEASURED

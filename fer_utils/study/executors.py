@@ -201,7 +201,7 @@ def dask(address: str) -> Iterator[Executor]:
 
 
 @contextmanager
-def signed(stores: Iterable[Path]) -> Iterator[dict[Path, Path | None]]:
+def store_signs(stores: Iterable[Path]) -> Iterator[dict[Path, Path | None]]:
     """A file in each store by which a worker knows that it sees the same folder; None where none can be written."""
     signs: dict[Path, Path | None] = {}
     with ExitStack() as stack:

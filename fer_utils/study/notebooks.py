@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import sys
 from collections.abc import Mapping
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import nbformat
@@ -15,8 +17,11 @@ import yaml
 
 from fer_utils.files.locks import hold
 from fer_utils.files.paths import project_root
-from fer_utils.files.reading import told
-from fer_utils.files.writing import explained
+from fer_utils.files.reading import one_line
+from fer_utils.files.writing import storage_errors
+
+SOLUTIONS = "solutions"
+"""The folder beside the lessons that holds the solutions of their exercises."""
 
 NOTICE = """> **From records alone.** The settings of the profile `{profile}` ask for trainings that are not on record
 > and could not be done where this copy was made: {reason}
@@ -35,8 +40,8 @@ def execute(notebook: Path, output: Path, profile: Path) -> None:
         notebook: the source, with a `parameters` cell.
         output: the executed copy. It is written under a temporary name and moved when done; a failed notebook
             leaves its output, up to the failing cell, as `<output>.failed.ipynb`.
-        profile: a YAML mapping from parameter names to literals. Names that no notebook beside this one declares
-            are an error; those of other notebooks are passed over.
+        profile: a YAML mapping from parameter names to literals. Names that no lesson and no solution beside this
+            notebook declares are an error; those of other notebooks are passed over.
 
     Raises:
         FileNotFoundError: the notebook or the profile is not there.
@@ -71,9 +76,11 @@ def _values(notebook: Path, profile: Path) -> dict[str, Any]:
         values = dict(yaml.safe_load(profile.read_text(encoding="utf-8")))
     except (yaml.YAMLError, ValueError, TypeError) as error:
         rule = "A profile is YAML that gives parameters their values"
-        raise ValueError(f"{rule}; {profile} is not ({told(error)}). Mend it.") from error
+        raise ValueError(f"{rule}; {profile} is not ({one_line(error)}). Mend it.") from error
     declared = declared_parameters(notebook)
-    known = {"on_record"}.union(*(declared_parameters(path) for path in notebook.parent.glob("*.ipynb")))
+    lessons = notebook.parent.parent if notebook.parent.name == SOLUTIONS else notebook.parent
+    beside = [*lessons.glob("*.ipynb"), *lessons.glob(f"{SOLUTIONS}/*.ipynb")]
+    known = {"on_record"}.union(*(declared_parameters(path) for path in beside))
     if unknown := set(values) - known:
         raise ValueError(
             f"A profile sets only parameters that some notebook declares; {profile} sets also "
@@ -83,7 +90,7 @@ def _values(notebook: Path, profile: Path) -> dict[str, Any]:
 
 
 def _run(notebook: Path, output: Path, values: Mapping[str, Any], notice: str = "") -> None:
-    with explained(output):
+    with storage_errors(output):
         output.parent.mkdir(parents=True, exist_ok=True)
         before = _written(output)
         with hold(output.with_name(f".{output.stem}.claim")):  # where make was killed, its child may still be at it
@@ -112,6 +119,38 @@ def _run_alone(notebook: Path, output: Path, values: Mapping[str, Any], notice: 
         raise
     os.replace(_tidy(partial, notice), output)
     failed.unlink(missing_ok=True)
+
+
+def code_of(lesson: str, *cells: str) -> str:
+    """The code of some cells of a lesson.
+
+    Args:
+        lesson: name of a notebook in `notebooks/`, without its ending.
+        cells: ids of code cells, in the order wanted.
+
+    Raises:
+        ValueError: the lesson has no such code cell; the message lists those it has.
+    """
+    notebook = json.loads((project_root() / f"notebooks/{lesson}.ipynb").read_text(encoding="utf-8"))
+    found = {cell["id"]: "".join(cell["source"]) for cell in notebook["cells"] if cell["cell_type"] == "code"}
+    if missing := set(cells) - set(found):
+        raise ValueError(f"The code cells of {lesson} are {', '.join(found)}; got {', '.join(sorted(missing))}.")
+    return "\n\n".join(found[cell] for cell in cells)
+
+
+def defined_by(lesson: str, *cells: str, **parameters: Any) -> SimpleNamespace:
+    """What some cells of a lesson define when they are run here, so that its solution goes on from one copy of them.
+
+    Args:
+        lesson, cells: see `code_of`.
+        parameters: what those cells need from elsewhere, such as the lesson's parameters.
+
+    Raises:
+        ValueError: see `code_of`.
+    """
+    names = dict(parameters)
+    exec(code_of(lesson, *cells), names)
+    return SimpleNamespace(**{name: value for name, value in names.items() if not name.startswith("__")})
 
 
 def declared_parameters(notebook: Path) -> set[str]:

@@ -88,10 +88,17 @@ def data_beside(folder: Path) -> frozenset[Path]:
 
 
 def main() -> None:
-    """Print one line for each notebook."""
-    for notebook in sorted((ROOT / "notebooks").glob("[0-9][0-9]_*.ipynb")):
-        paths = " ".join(sorted(str(path.relative_to(ROOT)) for path in needed(notebook)))
-        sys.stdout.write(f"NEEDS_{notebook.name[:2]} := {paths}\n")
+    """Print one line for each lesson, and one for each solution, which needs its lesson too."""
+    lessons = sorted((ROOT / "notebooks").glob("[0-9][0-9]_*.ipynb"))
+    for lesson in lessons:
+        _print(lesson.name[:2], needed(lesson))
+    for lesson in lessons:
+        if (solution := lesson.parent / "solutions" / lesson.name).is_file():
+            _print(f"solutions/{lesson.name[:2]}", needed(solution) | {lesson})
+
+
+def _print(name: str, paths: set[Path]) -> None:
+    sys.stdout.write(f"NEEDS_{name} := {' '.join(sorted(str(path.relative_to(ROOT)) for path in paths))}\n")
 
 
 if __name__ == "__main__":

@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import Executor, Future
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,12 +14,12 @@ import numpy as np
 import pandas as pd
 
 from fer_utils.data import data_root
-from fer_utils.evaluation import metrics, statistics
 from fer_utils.files.paths import project_root, reports_root, store_for
 from fer_utils.files.writing import StorageError
 from fer_utils.records import Record, find_all, is_done
 from fer_utils.records.config import RunConfig
 from fer_utils.study import executors
+from fer_utils.study.pooling import pool
 from fer_utils.study.protocols import serves
 
 
@@ -56,7 +56,7 @@ def run_study(
     places = {key: Path(store or store_for(config.dataset)).absolute() for key, config in unique.items()}
     where = data_root(root).absolute()
     jobs = {key: (config.to_dict(), where, places[key]) for key, config in unique.items()}
-    with _chosen(executor) as workers, executors.signed(places.values() if workers else ()) as signs:
+    with _chosen(executor) as workers, executors.store_signs(places.values() if workers else ()) as signs:
         ends = executors.carried_out(lambda key, attempt: _submit(workers, attempt, jobs[key], signs), jobs)
         ended = {end.key: end.future for end in ends}
     failures = {key: ended[key].exception() for key in jobs if ended[key].exception()}
@@ -98,100 +98,6 @@ def _train(config: Mapping[str, Any], root: str | Path | None, store: Path | Non
     from fer_utils.training import run
 
     return run(RunConfig.from_dict(config), root=root, store=store).path
-
-
-@dataclass(frozen=True, eq=False)
-class Pooled:
-    """Predictions of one or more runs whose scored images do not overlap (the folds of one seed).
-
-    Attributes:
-        labels: int64 (n,); logits: float64 (n, k); subjects: int64 (n,) or None; class_names: (k,).
-    """
-
-    labels: np.ndarray
-    logits: np.ndarray
-    subjects: np.ndarray | None
-    class_names: tuple[str, ...]
-
-    @property
-    def correct(self) -> np.ndarray:
-        """Bool (n,)."""
-        return self.logits.argmax(axis=1) == self.labels
-
-    @property
-    def people(self) -> np.ndarray | None:
-        """Whom a bootstrap draws: `subjects` where two or more are known, else None (it draws images)."""
-        return self.subjects if self.subjects is not None and len(np.unique(self.subjects)) > 1 else None
-
-    @property
-    def interval(self) -> statistics.Interval:
-        """Accuracy with its 95 % bootstrap interval; persons are resampled where two or more are known."""
-        return statistics.bootstrap_interval(self.correct, clusters=self.people)
-
-
-def pool(records: Sequence[Record], part: str = "test", kept: str | None = None) -> Pooled:
-    """Put the predictions of all folds of one seed one behind the other."""
-    pairs = [record.predictions(part, kept) for record in records]
-    subjects = [record.context(part, "subjects") for record in records]
-    return Pooled(
-        labels=np.concatenate([labels for labels, _ in pairs]),
-        logits=np.concatenate([logits for _, logits in pairs]),
-        subjects=None if any(s is None for s in subjects) else np.concatenate(subjects),
-        class_names=records[0].class_names,
-    )
-
-
-def together(records: Sequence[Record]) -> list[list[Record]]:
-    """Records that answer one question: the same protocol and configuration but for seed and fold."""
-    groups: dict[tuple[str, str], list[Record]] = {}
-    for record in sorted(records, key=lambda r: (r.config.seed, r.config.split.fold)):
-        alike = replace(record.config, seed=0, split=replace(record.config.split, fold=0))
-        groups.setdefault((record.config.protocol, alike.key), []).append(record)
-    return list(groups.values())
-
-
-def by_seed(records: Sequence[Record]) -> dict[int, list[Record]]:
-    """Records grouped by seed, in the order in which the seeds first come; each group's folds in order."""
-    groups: dict[int, list[Record]] = {}
-    for record in records:
-        groups.setdefault(record.config.seed, []).append(record)
-    return {seed: sorted(group, key=lambda r: r.config.split.fold) for seed, group in groups.items()}
-
-
-def result(records: Sequence[Record], part: str = "test", kept: str | None = None) -> dict[str, Any]:
-    """One line of a results table: what runs of one configuration (seeds × folds) say together.
-
-    Returns:
-        `accuracy` (mean over seeds of the pooled accuracy), `low` and `high` (95 % bootstrap interval of the first
-        seed's pooled predictions, resampling subjects where they are known), `sd` over seeds (NaN for one), `uar`,
-        `macro_f1` (means over seeds), `n` (scored images), `seeds`, `folds`, `kept`, `chosen_on_test`, `hours`,
-        `device`.
-    """
-    kept = kept or records[0].kept[0]
-    pooled = [pool(group, part, kept) for group in by_seed(records).values()]
-    summaries = [metrics.summary(p.labels, p.logits) for p in pooled]
-    accuracies = [s["accuracy"] for s in summaries]
-    interval = pooled[0].interval
-    return {
-        "accuracy": float(np.mean(accuracies)),
-        "low": interval.low,
-        "high": interval.high,
-        "sd": float(np.std(accuracies, ddof=1)) if len(accuracies) > 1 else float("nan"),
-        "uar": float(np.mean([s["balanced_accuracy"] for s in summaries])),
-        "macro_f1": float(np.mean([s["macro_f1"] for s in summaries])),
-        "n": len(pooled[0].labels),
-        "seeds": len(pooled),
-        "folds": len(records) // len(pooled),
-        "kept": kept,
-        "chosen_on_test": kept in records[0].config.chosen_on_test,
-        "hours": sum(record.run["seconds"] for record in records) / 3600,
-        "device": records[0].run["device"],
-    }
-
-
-def results_table(groups: Mapping[str, Sequence[Record]], part: str = "test") -> pd.DataFrame:
-    """`result` of several groups of runs, one row each, named by the keys."""
-    return pd.DataFrame.from_dict({name: result(records, part) for name, records in groups.items()}, orient="index")
 
 
 def listing(records: Sequence[Record]) -> pd.DataFrame:

@@ -95,7 +95,7 @@ def _opened(path: Path) -> Iterator[np.lib.npyio.NpzFile]:
             yield stored
     except reading.DAMAGE as error:
         raise ValueError(
-            f"A checkpoint is a whole file to resume a training from; {path} is not ({reading.told(error)}). "
+            f"A checkpoint is a whole file to resume a training from; {path} is not ({reading.one_line(error)}). "
             "Remove it: the training then begins at its start."
         ) from error
 

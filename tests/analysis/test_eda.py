@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 from fer_utils.analysis import eda, ferplus_votes
-from fer_utils.data import ferplus, synthetic
+from fer_utils.data import synthetic
 from fer_utils.data.dataset import EXPRESSIONS, FaceDataset
+from fer_utils.data.readers import ferplus
 from fer_utils.plots import style, summaries
 
 

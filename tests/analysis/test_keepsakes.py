@@ -14,7 +14,7 @@ from fer_utils.analysis import keepsakes
 from fer_utils.data import load
 from fer_utils.data.splits import SplitSpec
 from fer_utils.evaluation import calibration
-from fer_utils.live import bench
+from fer_utils.live.measurements import bench
 from fer_utils.records import Measurement, Record
 from fer_utils.records.config import Phase, RunConfig
 from fer_utils.training import run, weights

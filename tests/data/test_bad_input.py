@@ -19,11 +19,12 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays_of
 
 from fer_utils.__main__ import main
-from fer_utils.data import cache, load, tables
+from fer_utils.data import load
+from fer_utils.data.readers import cache, tables
 from fer_utils.files import reading
 from fer_utils.live import UnreadableError, read_image
-from fer_utils.live.description import Description
 from fer_utils.live.images import as_frame
+from fer_utils.live.network.description import Description
 from fer_utils.records import schema
 
 QUICK = settings(
@@ -242,4 +243,4 @@ def test_runs_lists_what_is_wrong_with_damaged_records_and_goes_on(
     for identifier, name in names:
         wrong = [line for line in printed.splitlines() if line.startswith(f"DOES NOT HOLD: {identifier}: ")]
         assert len(wrong) == 1, (identifier, name)
-    assert main(["runs", str(tmp_path), "--test"]) == 1
+    assert main(["runs", str(tmp_path), "--scored", "test"]) == 1

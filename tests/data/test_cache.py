@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from fer_utils.data import cache
+from fer_utils.data.readers import cache
 
 ARRAYS = {
     "images": np.arange(12, dtype=np.uint8).reshape(3, 2, 2),

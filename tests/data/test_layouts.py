@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 from layouts import FACES, N
 
-from fer_utils.data import FaceDataset, fetch, load
+from fer_utils.data import FaceDataset, load
+from fer_utils.data.readers import fetch
 
 PAGE = Path(__file__).resolve().parents[2] / "reports/layouts.md"
 ROWS = {
@@ -75,7 +76,7 @@ def test_an_archive_of_images_gives_what_the_folder_gives(kind: str, tmp_path: P
 
 
 def test_a_split_that_is_the_published_one_is_named_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from fer_utils.data import fer2013
+    from fer_utils.data.readers import fer2013
 
     monkeypatch.setattr(fer2013, "PUBLISHED", dict.fromkeys(fer2013.PUBLISHED, (1,) * 7))
     dataset = load("fer2013", layouts.faces(tmp_path))
@@ -124,7 +125,7 @@ def test_other_datasets_below_the_same_folder_are_no_obstacle(tmp_path: Path) ->
 
 @pytest.mark.parametrize("kind", ["zip", "tar.gz"])
 def test_archives_are_refused_by_what_they_claim(kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from fer_utils.data import packed
+    from fer_utils.data.readers import packed
 
     path = layouts.packed(tmp_path, layouts.faces, kind)
     monkeypatch.setattr(packed, "LARGEST", 1000)

@@ -17,16 +17,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from fer_utils.data import (
-    CKPLUS_EXPRESSIONS,
-    EXPRESSIONS,
-    FERPLUS_EXPRESSIONS,
-    USAGES,
-    FaceDataset,
-    fetch,
-    load,
-)
-from fer_utils.data import tables as tables_module
+from fer_utils.data import CKPLUS_EXPRESSIONS, EXPRESSIONS, FERPLUS_EXPRESSIONS, USAGES, FaceDataset, load
+from fer_utils.data.readers import fetch
+from fer_utils.data.readers import tables as tables_module
 
 N = 21
 LABELS = np.arange(N) % 7

@@ -119,3 +119,13 @@ def test_table_has_a_row_per_method() -> None:
     assert list(table.columns) == ["accuracy", "confidence", "ECE", "NLL", "Brier", "ECE by chance alone"]
     assert table.loc["a", "ECE"] == "0.400" and table.loc["b", "ECE by chance alone"] == "0.000 (0.000 to 0.000)"
     assert "ECE by chance alone" not in calibration.table({"a": (labels, sure)}, by_chance=False)
+
+
+def test_fits_refuse_what_they_cannot_fit() -> None:
+    scores = np.random.default_rng(0).normal(size=(5, 3))
+    with pytest.raises(ValueError, match="at least two classes; 5 images show 1"):
+        calibration.by_regression(np.zeros(5, int), scores)
+    with pytest.raises(ValueError, match="at least two classes; 0 images show 0"):
+        calibration.by_regression(np.zeros(0, int), scores[:0])
+    with pytest.raises(ValueError, match="validation images; got none"):
+        calibration.by_temperature(np.zeros(0, int), scores[:0])

@@ -156,3 +156,10 @@ def test_other_refusals(scored):
         metrics.expected_calibration_error(labels, logits)
     with pytest.raises(ValueError, match="at least 1"):
         metrics.expected_calibration_error(labels, metrics.softmax(logits), n_bins=0)
+
+
+def test_averages_over_classes_refuse_nothing_in_words():
+    nothing = np.zeros(0, int)
+    for average in (metrics.macro_f1, metrics.recall_of_classes):
+        with pytest.raises(ValueError, match="at least one image; got none"):
+            average(nothing, nothing)

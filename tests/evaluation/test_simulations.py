@@ -30,6 +30,21 @@ def test_images_of_one_person_are_no_independent_images() -> None:
     assert table.loc[0.5, "over images"] < 0.75 < 0.9 < table.loc[0.5, "over persons"]
 
 
+def test_the_studys_rule_holds_near_the_end_where_the_bootstrap_does_not() -> None:
+    assert (len(simulations.HOLD_OUT), sum(simulations.HOLD_OUT)) == (93, 197)
+    for correlation in (0.0, 0.4):
+        table = simulations.coverage_near_the_end([0.95, 0.99], correlation=correlation, times=400)
+        assert table["this study's rule"].between(0.92, 0.99).all()
+        assert table.loc[0.99, "bootstrap over persons"] < 0.9
+    assert table.loc[0.95, "Wilson over images"] < 0.9, "images of one person are no independent images"
+
+
+def test_satterthwaite_holds_where_three_seeds_dominate() -> None:
+    table = simulations.crossed_coverage([0.0, 0.9], times=400)
+    assert table["Satterthwaite"].between(0.91, 0.99).all()
+    assert table.loc[0.9, "bootstrap over both"] < 0.87 and table.loc[0.0, "bootstrap over both"] > 0.93
+
+
 def test_pairing_gains_power_and_nothing_is_found_where_nothing_is() -> None:
     table = simulations.power([0.0, 0.02], 3589)
     assert (table.loc[0.0] < 0.07).all()

@@ -178,14 +178,6 @@ def test_mean_and_deviation_over_seeds():
     assert math.isnan(statistics.mean_sd([0.7]).sd)
 
 
-def test_seed_interval_is_students():
-    values = [0.70, 0.72, 0.71]
-    interval = statistics.seed_interval(values)
-    theirs = scipy_stats.ttest_1samp(values, 0).confidence_interval(0.95)
-    assert (interval.low, interval.high) == pytest.approx((theirs.low, theirs.high))
-    assert interval.n == 3
-
-
 def test_accuracies_that_counts_allow():
     assert statistics.reachable(50, 2)
     assert statistics.reachable(33.33, 3)
@@ -240,7 +232,12 @@ def test_interval_is_frozen_and_prints():
         (lambda: statistics.mcnemar([0, 3], [1, 2]), "right or wrong"),
         (lambda: statistics.holm([0.5, math.nan]), "in .0, 1."),
         (lambda: statistics.mean_sd([]), "at least one"),
-        (lambda: statistics.seed_interval([0.5]), "at least two"),
+        (lambda: statistics.mcnemar([], []), "n >= 1"),
+        (lambda: statistics.bootstrap_interval([]), "at least two images to draw from; got 0"),
+        (lambda: statistics.bootstrap_interval([], clusters=[]), "at least two subjects to draw from; got 0"),
+        (lambda: statistics.bootstrap_interval(1.0), "one array"),
+        (lambda: statistics.bootstrap_interval([1.0, math.nan]), "1 of 2 are not"),
+        (lambda: statistics.paired_bootstrap_difference([], []), "got 0"),
         (lambda: statistics.reachable(101, 3), "0 to 100"),
     ],
 )

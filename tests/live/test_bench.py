@@ -8,8 +8,9 @@ import pandas as pd
 import pytest
 
 from fer_utils import models
-from fer_utils.live import bench, export, networks, quantise
-from fer_utils.live.description import Description
+from fer_utils.live.measurements import bench
+from fer_utils.live.network import export, networks, quantise
+from fer_utils.live.network.description import Description
 from fer_utils.report import pages
 
 pytest.importorskip("onnxruntime")

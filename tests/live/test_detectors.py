@@ -17,7 +17,8 @@ import pytest
 from test_recognizer import FACE, PICTURE, PROJECT, known, near
 
 from fer_utils.__main__ import main
-from fer_utils.live import Box, EmotionRecognizer, RetinaFace, crops, detectors, fetch, read_image, retinaface
+from fer_utils.live import Box, EmotionRecognizer, RetinaFace, read_image
+from fer_utils.live.detection import crops, detectors, fetch, retinaface
 from fer_utils.live.faces import by_landmarks, overlap
 from fer_utils.live.images import as_grey
 

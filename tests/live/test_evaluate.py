@@ -12,7 +12,8 @@ from test_recognizer import Engine
 
 from fer_utils.__main__ import main
 from fer_utils.evaluation.statistics import wilson_interval
-from fer_utils.live import Box, EmotionRecognizer, evaluate
+from fer_utils.live import Box, EmotionRecognizer
+from fer_utils.live.interface import evaluate
 
 BRIGHT, DARK, EMPTY = 200, 20, 100
 """Grey levels: read as happy, read as sad, no face."""

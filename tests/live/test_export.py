@@ -14,8 +14,8 @@ from made_records import CONFIG, written
 from fer_utils import models
 from fer_utils.__main__ import main
 from fer_utils.evaluation import calibration
-from fer_utils.live import engines, export, graph, modelfiles, networks
-from fer_utils.live.description import Description
+from fer_utils.live.network import engines, export, graph, modelfiles, networks
+from fer_utils.live.network.description import Description
 from fer_utils.models.attention import attend
 from fer_utils.models.common import Layers, Settings
 from fer_utils.records import Record
@@ -151,8 +151,8 @@ def test_without_the_package_onnx_the_shipped_file_runs_and_others_say_what_is_m
 
 
 def test_without_keras_a_run_says_what_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delitem(sys.modules, "fer_utils.live.networks", raising=False)
-    monkeypatch.delattr("fer_utils.live.networks", raising=False)
+    monkeypatch.delitem(sys.modules, "fer_utils.live.network.networks", raising=False)
+    monkeypatch.delattr("fer_utils.live.network.networks", raising=False)
     monkeypatch.setitem(sys.modules, "keras", None)
     with pytest.raises(ImportError, match=r"fer-study\[study,tensorflow\]"):
         engines.load("a-run")

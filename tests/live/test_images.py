@@ -11,7 +11,8 @@ import pytest
 from PIL import Image
 
 from fer_utils.data import augmentation
-from fer_utils.live import Box, UnreadableError, crops, read_image
+from fer_utils.live import Box, UnreadableError, read_image
+from fer_utils.live.detection import crops
 from fer_utils.live.faces import overlap
 from fer_utils.live.images import MAX_PIXELS, as_bgr, as_frame, as_grey, reduced, write_image
 

@@ -11,8 +11,9 @@ import pandas as pd
 import pytest
 
 from fer_utils.data import augmentation
-from fer_utils.live import bench, costs, export, networks
 from fer_utils.live.images import read_image
+from fer_utils.live.measurements import bench, costs
+from fer_utils.live.network import export, networks
 
 pytest.importorskip("onnxruntime")
 SMALL = (export.FOLDER / "synthetic.onnx").read_bytes()

@@ -14,9 +14,9 @@ from test_recognizer import FACE, PICTURE, Engine, near
 
 from fer_utils.__main__ import main
 from fer_utils.live import Box, EmotionRecognizer, read_image
-from fer_utils.live import predict as predict_module
-from fer_utils.live.kinds import AVIF
-from fer_utils.live.predict import INTERRUPTED, collect, predict
+from fer_utils.live.interface import predict as predict_module
+from fer_utils.live.interface.kinds import AVIF
+from fer_utils.live.interface.predict import INTERRUPTED, collect, predict
 from fer_utils.training import backend
 
 

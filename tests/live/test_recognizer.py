@@ -14,25 +14,15 @@ import pytest
 from fer_utils.data import augmentation
 from fer_utils.data.dataset import EXPRESSIONS
 from fer_utils.evaluation import metrics
-from fer_utils.live import (
-    Box,
-    EmotionRecognizer,
-    Face,
-    Haar,
-    RetinaFace,
-    YuNet,
-    crops,
-    detectors,
-    draw,
-    drawing,
-    read_image,
-)
-from fer_utils.live.description import Description
+from fer_utils.live import Box, EmotionRecognizer, Face, Haar, RetinaFace, YuNet, draw, read_image
+from fer_utils.live.detection import crops, detectors
 from fer_utils.live.faces import overlap
 from fer_utils.live.images import as_grey
+from fer_utils.live.interface import drawing
+from fer_utils.live.network.description import Description
 from fer_utils.live.recognizer import SYNTHETIC_NOTICE
 
-PICTURE = Path(crops.__file__).parent / "pictures/astronaut.jpg"
+PICTURE = Path(crops.__file__).parents[1] / "pictures/astronaut.jpg"
 FACE = Box(178, 57, 95, 120)
 PROJECT = Path(__file__).resolve().parents[2]
 YUNET = "face_detection_yunet_2026may.onnx"

@@ -13,9 +13,9 @@ from test_recognizer import PICTURE, Engine
 from fer_utils.data.dataset import EXPRESSIONS
 from fer_utils.evaluation import metrics
 from fer_utils.live import Box, EmotionRecognizer, Face, Frame, Session, Smoother, Smoothing, Tracker, read_image
-from fer_utils.live import sources as sources_module
-from fer_utils.live.sources import Camera, SourceError, VideoFile
-from fer_utils.live.tracking import follow, match
+from fer_utils.live.stream import sources as sources_module
+from fer_utils.live.stream.sources import Camera, SourceError, VideoFile
+from fer_utils.live.stream.tracking import follow, match
 
 RATE = 30.0
 

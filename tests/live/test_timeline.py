@@ -7,9 +7,10 @@ from collections.abc import Sequence
 import numpy as np
 import pytest
 
-from fer_utils.live import Box, Face, timeline
-from fer_utils.live.drawing import colour
-from fer_utils.live.timeline import Stretch, Timeline
+from fer_utils.live import Box, Face
+from fer_utils.live.interface.drawing import colour
+from fer_utils.live.stream import timeline
+from fer_utils.live.stream.timeline import Stretch, Timeline
 
 
 def face(track: int, shares: Sequence[float], unsure_below: float = 0.5) -> Face:

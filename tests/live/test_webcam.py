@@ -14,11 +14,12 @@ import cv2
 import numpy as np
 import pytest
 
-from fer_utils.live import desktop, detectors, webcam
-from fer_utils.live.clip import SyntheticClip
+from fer_utils.live.detection import detectors
 from fer_utils.live.faces import Box, Face, Frame
-from fer_utils.live.session import Session
-from fer_utils.live.sources import SourceError, VideoFile
+from fer_utils.live.interface import desktop, webcam
+from fer_utils.live.stream.clip import SyntheticClip
+from fer_utils.live.stream.session import Session
+from fer_utils.live.stream.sources import SourceError, VideoFile
 from fer_utils.plots import EXPRESSION_COLOURS
 
 NAMES = ("angry", "disgust", "fear", "happy", "sad", "surprise", "neutral")
@@ -287,7 +288,7 @@ def test_no_picture_becomes_part_of_the_saved_state(browser: Callable[..., Brows
 WATCHED = """
 import os, sys
 from fer_utils.live import EmotionRecognizer, webcam
-from fer_utils.live.clip import SyntheticClip
+from fer_utils.live.stream.clip import SyntheticClip
 sys.path.insert(0, {tests!r})
 
 seen = []

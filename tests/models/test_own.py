@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import keras
@@ -30,6 +31,14 @@ def probabilities(n_classes, size):
 def of_nine(n_classes, size):
     image = keras.Input((size, size, 1))
     return keras.Model(image, keras.layers.Dense(9)(keras.layers.Flatten()(image)))
+
+def in_a_row(n_classes, size):
+    layers = keras.layers
+    return keras.Sequential([keras.Input((size, size, 1)), layers.Conv2D(4, 3, strides=4), layers.Flatten(),
+                             layers.Dense(n_classes)])
+
+def without_input(n_classes, size):
+    return keras.Sequential([keras.layers.Flatten(), keras.layers.Dense(n_classes)])
 
 def nothing(n_classes, size):
     return None
@@ -64,6 +73,13 @@ def test_it_trains_under_the_same_protocol_and_is_on_record(module: Path, tmp_pa
     assert record.run["parameters"] == model.count_params() == 3 * 9 + 3 + 3 * 7 + 7
     assert record.run["graph"] == models.graph_hash(model)
     assert ":" not in record.id and run(CONFIG, store=tmp_path / "runs") == record
+
+
+def test_a_sequential_network_is_taken_as_its_graph(module: Path, tmp_path: Path) -> None:
+    model = models.build("my_networks:in_a_row")
+    assert not isinstance(model, keras.Sequential) and len(model.layers) == 4
+    record = run(replace(CONFIG, model="my_networks:in_a_row", model_options={}), store=tmp_path / "runs")
+    assert records.verify(record) == [] and record.run["parameters"] == model.count_params()
 
 
 def test_a_changed_network_is_neither_loaded_nor_resumed(
@@ -108,6 +124,7 @@ def test_without_its_code_the_record_still_shows(module: Path, tmp_path: Path) -
         ("my_networks:absent", "no function 'absent'"),
         ("my_networks:number", "no function 'number'"),
         ("my_networks:nothing", "returned NoneType"),
+        ("my_networks:without_input", "Begin it with keras.Input"),
         ("my_networks:of_nine", r"\(48, 48, 1\) to \(9,\)"),
         ("my_networks:probabilities", "ends in probabilities"),
     ],

@@ -333,13 +333,11 @@ def test_labels_at_the_ends_do_not_overlap():
 def claimed(**measured):
     """A system as `plots.claims` takes it: half of 60 images right, and a claim that nothing was measured of."""
     dot = {
-        "interval": statistics.wilson_interval(30, 60),
-        "reduced": True,
-        "learned": True,
-        "short": "n = 60 *",
-    } | measured
+        "interval": statistics.wilson_interval(30, 60), "reduced": True, "epoch": "epoch chosen on validation",
+        "beside": {"last epoch": statistics.wilson_interval(33, 60)}, "short": "n = 60",
+    } | measured  # fmt: skip
     dots = {"re-run as reported": None, "sound": SimpleNamespace(**dot)}
-    return SimpleNamespace(system="report", detail="network", claimed=0.9848, dots=dots)
+    return SimpleNamespace(system="report", detail="network", claimed=0.9848, printed="98.48 %", dots=dots)
 
 
 def every_figure(profile):
@@ -430,11 +428,32 @@ def test_claims_say_what_was_not_measured_and_mark_reduced_budgets():
     assert len(figure.axes) == 3, "a panel without a system is left out"
     middle, numbers = figure.axes[1:]
     texts = [text.get_text() for text in numbers.texts]
-    assert texts == ["98.48", "not measured", "50.0 [37.7, 62.3]", "n = 60 *"] * 2
-    faces = [line.get_markerfacecolor() for line in middle.lines if line.get_marker() == "o"]
-    assert faces == ["white", COLOURS["sound"]]
-    without = plots.claims({"data": [claimed(learned=False)]}).axes[1]
-    assert [line for line in without.lines if line.get_marker() == "o"] == [], "what has not learned is not drawn"
+    assert texts == ["98.48 %", "not measured", "50.0 [37.7, 62.3]", "n = 60", "55.0 [42.5, 66.9]", ""] * 2
+    labels = [text.get_text() for text in figure.axes[0].texts][:6]
+    kinds = ["claimed", "re-run as reported", "sound, epoch chosen on validation", "last epoch"]
+    assert labels == ["report", "network", *kinds]
+    dots = [line for line in middle.lines if line.get_marker() == "o"]
+    assert [dot.get_markerfacecolor() for dot in dots] == ["white"] * 2 + [COLOURS["sound"]] * 2
+    assert dots[0].get_markersize() > dots[1].get_markersize(), "the epoch that the protocol keeps stands out"
+
+
+def test_a_modified_system_is_named_so():
+    system = claimed()
+    system.detail, system.claimed = "network, *modified*: momentum 0.9", None
+    texts = [text.get_text() for text in plots.claims({"data": [system]}).axes[0].texts]
+    assert texts[:2] == ["report, modified: momentum 0.9", ""] and "claimed" not in texts
+
+
+def test_names_and_labels_of_claims_do_not_meet():
+    system = claimed()
+    system.system, system.detail, system.claimed = "xavengers2025", "x, *modified*: batch norm momentum 0.9", None
+    dot = system.dots["sound"]
+    dot.interval, dot.short = statistics.wilson_interval(60, 60), "n = 3,589, 50 of 300 epochs, 3 seeds"
+    system.dots = {"re-run as reported": dot, "sound": None}
+    figure = plots.claims({"data": [system]})
+    figure.canvas.draw()
+    boxes = [text.get_window_extent() for text in (*figure.axes[0].texts, *figure.axes[2].texts) if text.get_text()]
+    assert not any(a.overlaps(b) for i, a in enumerate(boxes) for b in boxes[i + 1 :])
 
 
 def test_confusion_cells_hold_shares_and_counts():

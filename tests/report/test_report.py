@@ -17,7 +17,6 @@ from fer_utils import records
 from fer_utils.analysis.prices import tables
 from fer_utils.data.splits import SplitSpec
 from fer_utils.evaluation import statistics
-from fer_utils.plots import style
 from fer_utils.records.config import Phase, RunConfig
 from fer_utils.report import answers, claims, headlines, one_page, records_index, requirements
 from fer_utils.report.headlines import REPORTED, SOUND, Line
@@ -74,6 +73,7 @@ def test_records_fill_both_cells_with_what_one_must_know(reports: Path) -> None:
     assert (sound.interval.estimate, sound.interval.n, sound.folds) == (0.8, 80, 2)
     assert again.interval.low < 0.95 < again.interval.high
     assert one_page.cell(again).endswith("n = 40, 1 seed, 30 of 50 epochs")
+    assert ", last epoch (epoch CHOSEN ON TEST 100.0 [" in one_page.cell(again)
     (row,) = [text for text in one_page.markdown([found]).splitlines() if "Model 2" in text]
     assert "| 97.97 % | **95.0** [" in row and "*reduced budget*: 30 of 50 epochs |" in row
 
@@ -99,17 +99,60 @@ def test_the_reports_budget_stands_first_whatever_it_scores(reports: Path) -> No
     assert [m.interval.estimate for m in found] == [0.6, 0.95]
 
 
-def test_what_never_learned_stands_for_nobody_but_is_named(reports: Path) -> None:
+def test_no_row_is_left_out_for_its_score_and_modified_ones_are_named(reports: Path) -> None:
     for options, share in (({}, 0.05), ({"batch_norm_momentum": 0.9}, 0.9)):
         (config,) = protocols.configs("psg2025", "ckplus", "reported", epochs=[20, 6, 4], model_options=options)
         finished(reports / "runs", config, [0.1] + [share] * len(config.keep), subjects=PERSONS)
-    found = line(reports, "Xception, attention", "ckplus")
-    assert [m.learned for m in found.found[REPORTED]] == [True, False]
-    assert found.dots[REPORTED].variant == "batch norm momentum 0.9 (ours)"
-    notes = " ".join(style.notes(one_page.figure([found])))
-    assert "* batch norm momentum 0.9 (ours)." in notes
-    assert "Not drawn: psg2025 on CK+48, re-run as reported, as it describes itself: 5.0 [" in notes
-    assert "5.0 [" in one_page.table([found])["also on record"].iloc[0]
+    found = headlines.lines(records_index.read(reports))
+    own, modified = (x for x in found if (x.system, x.dataset) == ("psg2025", "ckplus"))
+    assert own.dots[REPORTED].interval.estimate == pytest.approx(0.05) and own.claim.percent == 98.48
+    assert modified.dots[REPORTED].interval.estimate == 0.9 and modified.claim is None
+    assert modified.detail == "Xception, attention, *modified*: batch norm momentum 0.9"
+    page = one_page.markdown([own, modified])
+    assert "| 98.48 % | **5.0** [" in page and "*modified*: batch norm momentum 0.9 | CK+48 | – | **90.0** [" in page
+    texts = [text.get_text() for text in one_page.figure([own, modified]).axes[0].texts]
+    assert "psg2025, modified: batch norm momentum 0.9" in texts
+    assert one_page.numbers([own])["psg2025, Xception, attention, CK+48"][REPORTED]["estimate"] == 5.0
+
+
+def test_both_epochs_stand_under_both_protocols_and_the_gap_is_of_one_rule(reports: Path) -> None:
+    (config,) = protocols.configs("iitk2023_model2", "ckplus", "reported")
+    finished(reports / "runs", config, [0.9, 0.9, 1.0], subjects=PERSONS)
+    for config in protocols.configs("iitk2023_model2", "ckplus", "sound", n_folds=2):
+        finished(reports / "runs", config, [0.7, 0.5, 0.8], subjects=PERSONS + 10 * config.split.fold)
+    found = line(reports, "Model 2", "ckplus")
+    again, sound = found.dots[REPORTED], found.dots[SOUND]
+    assert (again.kept, list(again.others)) == ("last", ["best_test"])
+    assert (sound.kept, list(sound.others)) == ("best_validation", ["last"])
+    assert sound.interval.estimate == 0.5 and sound.others["last"].estimate == pytest.approx(0.8)
+    assert found.gap.estimate == pytest.approx(0.9 - 0.8), "last minus last, not 0.9 - 0.5"
+    (row,) = [text for text in one_page.markdown([found]).splitlines() if "Model 2" in text]
+    assert "(epoch CHOSEN ON TEST 100.0 [" in row and "(last epoch 80.0 [" in row and "| +10.0 [" in row
+
+
+def test_gaps_need_equal_budgets(reports: Path) -> None:
+    found = model2(reports)
+    assert found.gap is not None
+    model2(reports, epochs=50)
+    (config,) = protocols.configs("iitk2023_model2", "ckplus", "reported", epochs=[60])
+    finished(reports / "runs", config, [0.9, 0.9, 1.0], subjects=PERSONS)
+    again = line(reports, "Model 2", "ckplus")
+    assert again.dots[REPORTED].ran == 60 and again.gap is None and one_page.gap(again) == "–"
+
+
+def test_one_training_that_serves_both_protocols_has_no_gap(reports: Path) -> None:
+    (config,) = protocols.configs("iitk2023_model1", "fer2013", "sound")
+    finished(reports / "runs", config, [0.6, 0.6, 0.6])
+    found = line(reports, "Model 1", "fer2013")
+    assert found.dots[REPORTED] and found.gap is None and one_page.gap(found) == "one training serves both"
+
+
+def test_several_seeds_have_the_interval_of_their_mean(reports: Path) -> None:
+    for config in protocols.configs("iitk2023_model2", "ckplus", "reported", seeds=(0, 1, 2)):
+        finished(reports / "runs", config, [0.9, 0.5 + 0.1 * config.seed, 1.0], subjects=PERSONS)
+    found = line(reports, "Model 2", "ckplus").dots[REPORTED]
+    assert found.interval.estimate == pytest.approx(0.6) and found.sd == pytest.approx(0.1)
+    assert "and 3 seeds" in found.interval.method and found.interval.high - found.interval.low > 0.4
 
 
 def test_what_was_scored_on_training_images_is_said(reports: Path) -> None:
@@ -117,16 +160,15 @@ def test_what_was_scored_on_training_images_is_said(reports: Path) -> None:
     finished(reports / "runs", config, [0.65] + [0.6] * len(config.keep))
     again = line(reports, "plain CNN", "fer2013").dots[REPORTED]
     assert again.interval == replace(statistics.wilson_interval(3250, 5000), estimate=0.65)
-    assert again.note == "n = 5,000, 1 seed, 50 epochs, scored on its training images"
+    assert again.note == "last epoch, n = 5,000, 1 seed, 50 epochs, scored on its training images"
 
 
-def test_a_network_without_imagenets_weights_says_so_and_gives_way_to_one_with_them(reports: Path) -> None:
-    run = "n = 40, 1 seed, 50 epochs, bfloat16"
-    for options, expected in (({}, f"{run}, from random weights (ours)"), ({"weights": "imagenet"}, run)):
+def test_a_network_without_imagenets_weights_is_modified(reports: Path) -> None:
+    for options, detail in (({}, ", *modified*: from random weights"), ({"weights": "imagenet"}, "")):
         (config,) = protocols.configs("resnet_transfer", "fer2013", "sound", model_options=options)
         finished(reports / "runs", config, [0.6, 0.6, 0.6])
-        dot = line(reports, "ResNet50, ImageNet", "fer2013").dots[SOUND]
-        assert dot.note == expected
+        dot = line(reports, f"ResNet50, ImageNet{detail}", "fer2013").dots[SOUND]
+        assert dot.note.endswith(", n = 40, 1 seed, 50 epochs, bfloat16")
 
 
 def test_own_systems_are_their_recipes_over_seeds(reports: Path) -> None:
@@ -135,9 +177,9 @@ def test_own_systems_are_their_recipes_over_seeds(reports: Path) -> None:
     for config in (*wanted, *others):
         finished(reports / "runs", config, [0.7, 0.7 + 0.05 * config.seed, 0.7])
     compact, strong = headlines.own(records_index.read(reports))
-    assert (compact.system, compact.dots[SOUND].note) == ("compact", "n = 40, 1 seed, 72 epochs")
+    assert compact.system == "compact" and compact.dots[SOUND].note.endswith("n = 40, 1 seed, 72 epochs")
     assert strong.dots[SOUND].interval.estimate == pytest.approx(0.75)
-    assert strong.dots[SOUND].note == "n = 40, 3 seeds, sd 5.0, 120 epochs"
+    assert strong.dots[SOUND].note.endswith("n = 40, 3 seeds, sd 5.0, 120 epochs")
     table = one_page.systems(records_index.read(reports))
     how = table.loc[["compact (this study)", "strong_residual (this study)", "strong_plain (this study)"], "how"]
     assert list(how) == ["measured here", "–", "measured here"]
@@ -150,10 +192,8 @@ def test_mirror_images_stand_beside_the_number_of_their_seed(reports: Path) -> N
     records.measure(f"flips-{runs[1].id}", reports / "measurements", lambda: (values, {}))
     (compact,) = headlines.own(records_index.read(reports))
     assert one_page.markdown([compact]).count("; 75.0 with mirror images averaged (seed 1)") == 1
-    assert (
-        one_page.systems(records_index.read(reports)).loc["compact, mirror images"].iloc[0]
-        == "75.0 [70.0, 80.0], n = 40"
-    )
+    table = one_page.systems(records_index.read(reports))
+    assert table.loc["compact, mirror images"].iloc[0] == "75.0 [70.0, 80.0], n = 40"
     records.measure(f"flips-{runs[0].id}", reports / "measurements", lambda: (values, {}))
     assert one_page.mirrored(compact) == "; 75.0 with mirror images averaged"
 
@@ -186,7 +226,7 @@ def test_a_picture_holds_its_numbers_and_is_drawn_again_when_they_change(reports
         assert abs(picture.width - one_page.WIDTH) <= 2
         assert picture.convert("RGB").getpixel((2, 2)) == (255, 255, 255)
     held = one_page.drawn(path)["iitk2023, Model 2, CK+48"]
-    assert held["claimed"] == 97.97 and held[REPORTED]["estimate"] == 95.0 and held[SOUND]["note"].startswith("n = 80")
+    assert held["claimed"] == 97.97 and held[REPORTED]["estimate"] == 95.0 and ", n = 80, " in held[SOUND]["note"]
     assert one_page.drawn(path)["colab2023, plain CNN, FER2013"][SOUND] == NOT_MEASURED
     assert not one_page.draw(records_index.read(reports), path), "the same numbers are not drawn again"
     model2(reports, epochs=50)

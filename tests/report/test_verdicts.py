@@ -28,7 +28,7 @@ def test_records_fill_their_cells(tmp_path: Path) -> None:
     table = verdicts.numbers(tmp_path).set_index("claim", append=True)
     row = table.loc[("iitk2023", "accuracy, cross-entropy")]
     assert row["re-run as reported"].startswith("95.0 [") and "(30 of 50 epochs)" in row["re-run as reported"]
-    assert row["sound"].startswith("80.0 [") and "epochs" not in row["sound"]
+    assert row["sound"].startswith("80.0 [") and row["sound"].endswith("] (last epoch 80.0)")
     assert row["verdict"] == "re-run: claim inside its interval (reduced budget); claim 18.0 points above sound"
     assert table.loc[("iitk2023", "accuracy, L2-SVM"), "sound"].tolist() == [verdicts.NOT_MEASURED] * 2
 
@@ -47,6 +47,17 @@ def test_training_claims_read_the_history(tmp_path: Path) -> None:
     table = verdicts.numbers(tmp_path).set_index("claim", append=True)
     assert table.loc[("cutm2024", "training accuracy, last epoch"), "re-run as reported"] == "50.0 (2 of 50 epochs)"
     assert table.loc[("cutm2024", "validation accuracy, last epoch"), "re-run as reported"] == "65.0 (2 of 50 epochs)"
+
+
+def test_no_score_decides_which_run_answers(tmp_path: Path) -> None:
+    for options, epochs, share in (({}, [1, 1, 1], 0.1), ({"batch_norm_momentum": 0.9}, [2, 1, 1], 0.9)):
+        (config,) = protocols.configs("psg2025", "ckplus", "reported", epochs=epochs, model_options=options)
+        finished(tmp_path, config, [0.9] + [share] * 5)
+    table = verdicts.numbers(tmp_path).set_index("claim", append=True)
+    row = table.loc[("psg2025", "test accuracy after the last epoch")]
+    assert row["re-run as reported"].startswith("10.0 [") and "90.0 [" in row["re-run as reported"]
+    assert "modified: batch norm momentum 0.9" in row["re-run as reported"]
+    assert row["verdict"] == "claim 88.5 points above re-run (reduced budget)"
 
 
 @pytest.fixture(scope="module")

@@ -8,7 +8,7 @@ import nbformat
 import papermill
 import pytest
 
-from fer_utils.study.notebooks import execute
+from fer_utils.study.notebooks import code_of, defined_by, execute
 
 CELL = """
 class NotOnRecord(FileNotFoundError):
@@ -52,3 +52,25 @@ def test_another_error_fails_and_leaves_what_was_done_under_another_name(files: 
     with pytest.raises(papermill.PapermillExecutionError, match="a real mistake"):
         execute(files["notebook"], files["output"], files["full"])
     assert [path.name for path in files["output"].parent.iterdir()] == ["01_a.failed.ipynb"]
+
+
+def test_a_solution_takes_the_parameters_of_its_profile(files: dict[str, Path], tmp_path: Path) -> None:
+    solution = tmp_path / "solutions/01_a.ipynb"
+    solution.parent.mkdir()
+    write(files["notebook"], "ValueError()")
+    write(solution, "ValueError()")
+    files["full"].write_text("profile: full\nseeds: 0\n")
+    execute(solution, files["output"], files["full"])
+    assert nbformat.read(files["output"], as_version=4).cells[-1].outputs[0].text == "full 0\n"
+    files["full"].write_text("profile: full\nseedlings: 0\n")
+    with pytest.raises(ValueError, match="seedlings"):
+        execute(solution, files["output"], files["full"])
+
+
+def test_a_solution_goes_on_from_cells_of_its_lesson() -> None:
+    code = code_of("00_the_whole_method", "network", "load")
+    assert code.index("def small") < code.index("load(")
+    made = defined_by("00_the_whole_method", "setup", "load", lesson_persons=3)
+    assert made.images.shape == (63, 48, 48, 1) and len(set(made.persons)) == 3
+    with pytest.raises(ValueError, match=r"are setup, .*; got nowhere"):
+        code_of("00_the_whole_method", "load", "nowhere")

@@ -12,7 +12,8 @@ import pytest
 from fer_utils.__main__ import main
 from fer_utils.data import FaceDataset, load, splits, synthetic
 from fer_utils.data.splits import SplitSpec
-from fer_utils.live import EmotionRecognizer, crop_folder, crops, read_image
+from fer_utils.live import EmotionRecognizer, read_image
+from fer_utils.live.detection import crop_folder, crops
 from fer_utils.live.faces import Box
 from fer_utils.records import Record
 from fer_utils.study import own_pictures

@@ -17,10 +17,10 @@ from made_records import CONFIG, FINGERPRINT, listed, written
 
 from fer_utils import records, study
 from fer_utils.data.splits import SplitSpec
-from fer_utils.evaluation import metrics, statistics
+from fer_utils.evaluation import intervals, metrics
 from fer_utils.records import Record
 from fer_utils.records.config import Phase, RunConfig
-from fer_utils.study import StudyError, process_pool, run_study, runs
+from fer_utils.study import StudyError, pooling, process_pool, run_study, runs
 
 TINY = RunConfig(
     "tiny", "synthetic", (Phase(1, 0.01),), split=SplitSpec("random", 0.25, validation_size=1 / 3),
@@ -181,8 +181,9 @@ def test_a_result_is_the_mean_over_seeds_of_pooled_folds(folds: list[Record]) ->
     assert found["sd"] == pytest.approx(abs(accuracies[0] - accuracies[1]) / np.sqrt(2))
     assert found["uar"] == pytest.approx(np.mean([s["balanced_accuracy"] for s in summaries]))
     assert found["macro_f1"] == pytest.approx(np.mean([s["macro_f1"] for s in summaries]))
-    interval = statistics.bootstrap_interval(pooled[0].correct, clusters=pooled[0].subjects)
-    assert (found["low"], found["high"]) == (interval.low, interval.high)
+    interval = intervals.of_answers(pooling.right_answers(folds))
+    assert (found["low"], found["high"], found["method"]) == (interval.low, interval.high, interval.method)
+    assert "2 seeds" in found["method"] and found["low"] < min(accuracies), "not the first seed's interval"
     assert (found["n"], found["seeds"], found["folds"], found["hours"]) == (120, 2, 3, 0.15)
     assert found["kept"] == "best_validation" and not found["chosen_on_test"]
     assert np.isnan(study.result(folds[:3])["sd"])

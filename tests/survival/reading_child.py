@@ -26,7 +26,7 @@ MOST_FRAMES = 500
 
 def model(path: Path) -> None:
     """A model file as the live demo loads it, and two faces through it."""
-    from fer_utils.live import engines
+    from fer_utils.live.network import engines
 
     scores = engines.load(path, NAMES if path.suffix == ".keras" else (), threads=1)(FACES)
     assert scores.shape == (2, 7), scores.shape
@@ -34,7 +34,7 @@ def model(path: Path) -> None:
 
 def rebuilt(path: Path) -> None:
     """An ONNX file read back into Keras."""
-    from fer_utils.live import networks
+    from fer_utils.live.network import networks
 
     network, description = networks.rebuilt(path.read_bytes())
     assert network.output_shape[-1] == len(description.class_names)
@@ -74,7 +74,7 @@ def picture(path: Path) -> None:
 
 def table(path: Path) -> None:
     """A table of faces, without a cache."""
-    from fer_utils.data import tables
+    from fer_utils.data.readers import tables
 
     for found in tables.sniff(path):
         if found.kind == "faces":

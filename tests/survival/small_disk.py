@@ -33,7 +33,7 @@ def files() -> dict[str, bytes]:
     return {str(path.relative_to(PLACE)): path.read_bytes() for path in found}
 
 
-def told(name: str, action: Callable[[], Any]) -> dict[str, Any]:
+def one_line(name: str, action: Callable[[], Any]) -> dict[str, Any]:
     """What `action` returned or raised, what it said, and which earlier files it touched."""
     before, said = files(), io.StringIO()
     with contextlib.redirect_stderr(said), contextlib.redirect_stdout(io.StringIO()):
@@ -57,13 +57,13 @@ def full() -> Iterator[dict[str, Any]]:
     from fer_utils.__main__ import main
     from fer_utils.training import run, scoring
 
-    yield told("finished before", lambda: main([*CALL, "1"]))
+    yield one_line("finished before", lambda: main([*CALL, "1"]))
     for room in (0, 8_192, 40_960, 300_000):
         leave(room)
-        yield told(f"search, {room} bytes left", lambda: main([*CALL, "2"]))
+        yield one_line(f"search, {room} bytes left", lambda: main([*CALL, "2"]))
     store = REPORTS / "own/runs"
     leave(500_000)
-    yield told("checkpoint.npz", lambda: run(TINY, store=store, checkpoint_seconds=0))
+    yield one_line("checkpoint.npz", lambda: run(TINY, store=store, checkpoint_seconds=0))
     predictions = scoring.predictions
     for room, name in ((0, "predictions.npz"), (4_096, "history.csv"), (8_192, "run.json")):
         leave(3_000_000)
@@ -74,11 +74,11 @@ def full() -> Iterator[dict[str, Any]]:
             return found
 
         scoring.predictions = fill
-        yield told(name, lambda: run(TINY, store=store))
+        yield one_line(name, lambda: run(TINY, store=store))
     scoring.predictions = predictions
     leave(3_000_000)
-    yield told("with room again", lambda: main([*CALL, "2"]))
-    yield told("trained at last", lambda: records.verify(run(TINY, store=store)))
+    yield one_line("with room again", lambda: main([*CALL, "2"]))
+    yield one_line("trained at last", lambda: records.verify(run(TINY, store=store)))
 
 
 def closed() -> Iterator[dict[str, Any]]:
@@ -90,12 +90,12 @@ def closed() -> Iterator[dict[str, Any]]:
 
     subprocess.run(["mount", "-o", "remount,ro", str(PLACE)], check=True)
     notebook, profile = ROOT / "notebooks/01_exploring_the_data.ipynb", ROOT / "notebooks/profiles/quick.yaml"
-    yield told("closed: search", lambda: main([*CALL, "3"]))
-    yield told("closed: notebook", lambda: main(["execute", str(notebook), str(REPORTS / "01.ipynb"),
+    yield one_line("closed: search", lambda: main([*CALL, "3"]))
+    yield one_line("closed: notebook", lambda: main(["execute", str(notebook), str(REPORTS / "01.ipynb"),
                                                  "--profile", str(profile)]))  # fmt: skip
-    yield told("closed: loads", lambda: run(TINY, store=REPORTS / "own/runs").metric() >= 0)
-    yield told("closed: trains", lambda: run(lengthened(TINY, 3), store=REPORTS / "own/runs"))
-    yield told("closed: runs", lambda: main(["runs", str(REPORTS / "own/runs")]))
+    yield one_line("closed: loads", lambda: run(TINY, store=REPORTS / "own/runs").metric() >= 0)
+    yield one_line("closed: trains", lambda: run(lengthened(TINY, 3), store=REPORTS / "own/runs"))
+    yield one_line("closed: runs", lambda: main(["runs", str(REPORTS / "own/runs")]))
 
 
 if __name__ == "__main__":

@@ -13,7 +13,8 @@ import pytest
 from killing import CONTEXT, TINY, assert_no_litter, assert_same_record, half_written, kill_when, nth_new, victim
 
 from fer_utils import records
-from fer_utils.data import cache, load
+from fer_utils.data import load
+from fer_utils.data.readers import cache
 from fer_utils.data.splits import SplitSpec
 from fer_utils.records.config import Phase, RunConfig
 from fer_utils.training import checkpoint, run

@@ -21,8 +21,8 @@ import pytest
 import readers
 
 from fer_utils import models
-from fer_utils.live import export
-from fer_utils.live.description import Description
+from fer_utils.live.network import export
+from fer_utils.live.network.description import Description
 from fer_utils.training import checkpoint
 
 CHILD = Path(__file__).parent / "reading_child.py"

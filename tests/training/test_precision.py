@@ -16,7 +16,7 @@ from fer_utils import study, training
 from fer_utils.data import FaceDataset, load, splits
 from fer_utils.data.splits import SplitSpec
 from fer_utils.evaluation.statistics import Interval
-from fer_utils.live import export
+from fer_utils.live.network import export
 from fer_utils.records import Record
 from fer_utils.records.config import Phase, RunConfig
 from fer_utils.report import pages

@@ -1,4 +1,5 @@
 """What each shortcut of a protocol is worth, in points of accuracy.
 
-`experiments` says which runs are compared, `paired` compares them on the same images, `tables` makes the price lists.
+`experiments` declares the runs that are compared and prices them, `known_persons` proves why one price is negative,
+`confirmations` repeats a price with the reports' own networks, `tables` makes the price lists.
 """

@@ -1,28 +1,26 @@
 """What each shortcut of a protocol is worth: the runs that price it, and the prices.
 
 Every price is one accuracy minus another, as a fraction of 1, of one network under one budget. Its interval is that
-of `paired.difference`: over persons (or images) and seeds, paired where both were measured on the same.
+of `intervals.difference`: over persons (or images) and seeds, paired where both were measured on the same.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from scipy import integrate
-from scipy import stats as scipy_stats
 
-from fer_utils import study
-from fer_utils.analysis.prices.paired import Tally, difference, merged, per_seed, tally
+from fer_utils.analysis.prices import known_persons
 from fer_utils.data.splits import SplitSpec
-from fer_utils.evaluation import statistics
+from fer_utils.evaluation import maxima
+from fer_utils.evaluation.intervals import difference, per_seed
+from fer_utils.evaluation.right_answers import RightAnswers, joined
 from fer_utils.evaluation.statistics import Interval
 from fer_utils.records import Record
 from fer_utils.records.config import Phase, RunConfig
-from fer_utils.study import protocols
+from fer_utils.study.pooling import by_seed, pool, right_answers
 from fer_utils.study.protocols import INNER_VALIDATION
 
 PROTOCOL = "shortcut"
@@ -34,6 +32,9 @@ GROUPINGS = ("images", "sequences", "subjects")
 DESIGNS = ("usage", "random", "copies in", "copies out")
 """Who trains on FER2013: Training as published; a random 80/10/10 of all images; Training with, and without, every
 image whose pixels also stand in PrivateTest."""
+
+COPIES_SCORED = "Scoring images whose copies stand in Training"
+"""Name of the price that is mostly one of other images."""
 
 KEEP = ("best_validation", "last", "best_test")
 """One training serves the honest choice of an epoch, no choice, and the choice on the test set."""
@@ -111,9 +112,10 @@ class Price:
         shortcut: what is done, in a few words.
         compared: which accuracy minus which.
         interval: the price, as a fraction of 1.
-        seeds: the same difference for each seed alone; empty where it is a spread over seeds.
+        seeds: the same difference for each seed alone; empty where it is a spread.
         kind: `"leak"`, `"choice"`, `"scored"` or `"chance"`: the colour in its figure.
         not_shown: what this price does not tell.
+        of: the shortcut whose price it is a part of; "" for a price of its own.
     """
 
     shortcut: str
@@ -122,60 +124,94 @@ class Price:
     seeds: tuple[float, ...]
     kind: str
     not_shown: str
+    of: str = ""
 
 
 def price(
-    shortcut: str, compared: str, a: Tally | np.ndarray, b: Tally, kind: str, not_shown: str, *, paired: bool = True
-) -> Price:
+    shortcut: str, compared: str, a: RightAnswers | np.ndarray, b: RightAnswers, kind: str, not_shown: str, *,
+    paired: bool = True,
+    of: str = "",
+) -> Price:  # fmt: skip
     """A price from two tallies, or from one accuracy per seed and a tally."""
-    return Price(shortcut, compared, difference(a, b, paired=paired), per_seed(a, b), kind, not_shown)
+    seeds = tuple(per_seed(a, b).tolist())
+    return Price(shortcut, compared, difference(a, b, paired=paired), seeds, kind, not_shown, of)
 
 
 def grouping_prices(runs: Mapping[str, Sequence[Record]]) -> list[Price]:
     """The prices that runs of `by_grouping` tell, by grouping; spreads over seeds from two seeds on.
 
-    All but the first two come from the folds by subject alone.
+    All but those of images and sequences come from the folds by subject alone.
     """
-    images, sequences, honest = (tally(runs[grouping]) for grouping in GROUPINGS)
+    images, sequences, honest = (right_answers(runs[grouping]) for grouping in GROUPINGS)
     own = runs["subjects"]
     folder = from_history(own, lambda history: history["train_accuracy"].max())
+    size = np.mean([record.run["split"]["validation"] for record in own])
     prices = [
         price("Random split of images", "folds of images − folds of subjects", images, honest, "leak",
               "how much is the sibling frame, how much the person: see the next line"),
         price("Sequences kept whole, persons not", "folds of sequences − folds of subjects", sequences, honest, "leak",
               "a second video of one expression: CK+48 has one per person and expression"),
-        price("Epoch chosen on the test fold", "best epoch on test − best on validation, folds of subjects",
-              tally(own, "best_test"), honest, "choice", "networks, rates and augmentations chosen on test as well"),
+        *_known(runs),
+        *_epochs(own, "the test fold", f"about {size:.0f} validation images",
+                 "networks, rates and augmentations chosen on test as well"),
         price("Validation folder = training folder", "“validation” accuracy − test accuracy of the epoch it chose",
-              folder, tally(own, "best_train"), "scored", "chance of the training images: only test persons are drawn"),
+              folder, right_answers(own, "best_train"), "scored",
+              "chance of the training images: only test persons are drawn"),
+        _luckiest(own),
     ]  # fmt: skip
-    if len(honest.accuracy) > 1:
-        prices += [_luckiest(own, honest), _best_seed(honest.accuracy, "folds and weights")]
-    return prices
+    return [*prices, _best_seed(honest.accuracy, "folds and weights")] if len(honest.accuracy) > 1 else prices
 
 
 def design_prices(runs: Mapping[str, Sequence[Record]]) -> list[Price]:
     """The prices that runs of `by_design` tell, by design; those of copies where there are such runs and copies."""
     usage, random = runs["usage"], runs["random"]
-    private, public = tally(usage), tally(usage, part="validation", offset=10**6)
+    private, public = right_answers(usage), right_answers(usage, part="validation", offset=10**6)
     both = (public.n, private.n)
     chosen = from_history(usage, lambda h: np.average([h["val_accuracy"], h["test_accuracy"]], 0, both).max())
     scored = "PublicTest and PrivateTest together"
     prices = [
         *_copies(runs, private),
-        price("Epoch chosen on PrivateTest", "best epoch on PrivateTest − best on PublicTest",
-              tally(usage, "best_test"), private, "choice", "settings chosen on PrivateTest as well"),
+        *_epochs(usage, "PrivateTest", "PublicTest", "settings chosen on PrivateTest as well"),
         price("Both test parts scored", f"{scored} − PrivateTest, epoch chosen on PublicTest",
-              merged(public, private), private, "scored", "a network that was tuned on PublicTest for long"),
+              joined(public, private), private, "scored", "a network that was tuned on PublicTest for long"),
         price("Both test parts choose and score", f"{scored}, best epoch there − PrivateTest, chosen on PublicTest",
               chosen, private, "choice", "chance of PublicTest's images: only those of PrivateTest are drawn"),
         price("Random 80/10/10 instead of Usage", "random test part − PrivateTest; different images, so not paired",
-              tally(random), private, "scored", "differences below the width of the interval", paired=False),
+              right_answers(random), private, "scored", "differences below the width of the interval", paired=False),
     ]  # fmt: skip
     return [*prices, _best_seed(private.accuracy, "weights and order")] if len(private.accuracy) > 1 else prices
 
 
-def _copies(runs: Mapping[str, Sequence[Record]], private: Tally) -> list[Price]:
+def _epochs(runs: Sequence[Record], test: str, validation: str, not_shown: str) -> list[Price]:
+    """An epoch chosen on test images against one chosen on validation, and its two parts, by way of the last epoch."""
+    best, last, chosen = (right_answers(runs, kept) for kept in ("best_test", "last", "best_validation"))
+    name = f"Epoch chosen on {test}"
+    return [
+        price(name, f"best epoch on {test} − best on {validation}", best, chosen, "choice", not_shown),
+        price("– of it: peeking, against the last epoch", f"best epoch on {test} − last epoch",
+              best, last, "choice", not_shown, of=name),
+        price("– of it: the last epoch, against validation's", f"last epoch − best on {validation}",
+              last, chosen, "choice",
+              "a cost of the honest rule, no gain of the shortcut: a larger validation part costs less", of=name),
+    ]  # fmt: skip
+
+
+def _known(runs: Mapping[str, Sequence[Record]]) -> list[Price]:
+    """The price of known persons, apart for sequences whose person is known and whose person is not."""
+    found, name = known_persons.known(runs), "Sequences kept whole, persons not"
+    if found is None:
+        return []
+    compared = "the same two, on images whose person has {} in training"
+    rest, whose = "why: see `fer_utils.analysis.prices.known_persons`", ("another sequence", "no other sequence")
+    return [
+        Price("– of it: the person is known", compared.format(whose[0]), found.present, found.present_seeds, "leak",
+              rest, name),
+        Price("– of it: the person is not known", compared.format(whose[1]), found.absent, found.absent_seeds, "leak",
+              rest, name),
+    ]  # fmt: skip
+
+
+def _copies(runs: Mapping[str, Sequence[Record]], private: RightAnswers) -> list[Price]:
     """What images that stand in Training and in PrivateTest are worth."""
     inside, outside = runs.get("copies in"), runs.get("copies out")
     copied = inside[0].context("test", "seen") if inside and outside else None
@@ -185,103 +221,65 @@ def _copies(runs: Mapping[str, Sequence[Record]], private: Tally) -> list[Price]
     dense = "the price at full size: here copies are a larger share of training than in the whole Training part"
     return [
         price("Copies of test images in training", "training part with all copies − with none, PrivateTest",
-              tally(inside), tally(outside), "leak", dense),
+              right_answers(inside), right_answers(outside), "leak", dense),
         price("Copies in training, last epoch", "the same two, last epoch",
-              tally(inside, "last"), tally(outside, "last"), "leak", dense),
+              right_answers(inside, "last"), right_answers(outside, "last"), "leak", dense),
         price("Copied images alone, last epoch", f"the same two, last epoch, on {few}",
-              tally(inside, "last", rows=copied), tally(outside, "last", rows=copied), "leak",
+              right_answers(inside, "last", rows=copied), right_answers(outside, "last", rows=copied), "leak",
               "images that are near copies, such as crops: only equal pixels are found"),
-        price("Scoring images that stand in Training", f"PrivateTest − PrivateTest without {few}",
-              private, tally(runs["usage"], rows=~copied), "leak",
-              "memory: the random subset trained on holds few of them; copied images may just be easier"),
+        *_scored_copies(runs["usage"], private, copied),
     ]  # fmt: skip
 
 
-def _luckiest(runs: Sequence[Record], together: Tally) -> Price:
-    gaps = luckiest_fold(runs) - together.accuracy
-    return Price("The luckiest hold-out", "best fold − all folds together", statistics.seed_interval(gaps), tuple(gaps),
-                 "chance", "nobody need have searched for it: it may just happen")  # fmt: skip
+def _scored_copies(usage: Sequence[Record], private: RightAnswers, copied: np.ndarray) -> list[Price]:
+    """What scoring copied images adds to one training: those trained on, and all, most of which were not."""
+    own = usage[0].context("test", "seen")
+    own = copied & (own if own is not None else False)
+    prices = []
+    if own.any():
+        prices.append(price(
+            "Scoring images that were trained on", f"PrivateTest − PrivateTest without the {own.sum():,} of them",
+            private, right_answers(usage, rows=~own), "leak",
+            "memory alone: copied images may be easier, too"))  # fmt: skip
+    if (fresh := copied & ~own).any():
+        easy, usual = (100 * right_answers(usage, rows=rows).accuracy.mean() for rows in (fresh, ~copied))
+        prices.append(price(
+            COPIES_SCORED, f"PrivateTest − without the {copied.sum():,} of them",
+            private, right_answers(usage, rows=~copied), "scored",
+            f"memory: {fresh.sum():,} of them were not among these runs' training images, yet {easy:.1f} % came out "
+            f"right, of images without a copy {usual:.1f} %; the mix of classes adds {100 * _mix(usage, copied):+.1f}",
+        ))  # fmt: skip
+    return prices
+
+
+def _mix(runs: Sequence[Record], dropped: np.ndarray) -> float:
+    """What the mix of classes changes in accuracy when images are dropped, each class at its accuracy without them."""
+    pooled = [pool(group) for group in by_seed(runs).values()]
+    labels, classes = pooled[0].labels, np.unique(pooled[0].labels[~dropped])
+    right = np.mean([p.correct for p in pooled], axis=0)
+    moved = [np.mean(labels == k) - np.mean(labels[~dropped] == k) for k in classes]
+    return float(np.dot(moved, [right[(labels == k) & ~dropped].mean() for k in classes]))
+
+
+def _luckiest(runs: Sequence[Record]) -> Price:
+    found = maxima.best_of(fold_accuracies(runs))
+    return Price("The luckiest hold-out", f"expected best of {found.n} folds − all folds together", found, (), "chance",
+                 "nobody need have searched for it: it may just happen")  # fmt: skip
 
 
 def _best_seed(accuracies: np.ndarray, what: str) -> Price:
     compared = f"expected best − mean; a seed draws {what}"
     spread = "a spread from few seeds is itself uncertain: see the interval"
-    return Price(f"The best of {len(accuracies)} seeds", compared, best_of(accuracies), (), "chance", spread)
+    return Price(f"The best of {len(accuracies)} seeds", compared, maxima.best_of(accuracies), (), "chance", spread)
 
 
-def confirmation(model: str, store: Path | None = None) -> Price | None:
-    """Random images minus folds by subject for a network of the reports on CK+48, last epochs, from records.
-
-    Of several variants the one that learned best under each protocol; one seed. None where a side is missing.
-    """
-    sides = []
-    for protocol in ("reported", "sound"):
-        template = protocols.configs(model, "ckplus", protocol)[0]
-        found = study.on_record(model, "ckplus", protocol, store=store)
-        own = [r for r in found if follows(r.config, template) and "last" in r.kept]
-        groups = [group for group in study.together(own) if _complete(group)]
-        if not groups:
-            return None
-        best = max(groups, key=lambda group: study.result(group, kept="last")["accuracy"])
-        sides.append(tally([r for r in best if r.config.seed == best[0].config.seed], "last"))
-    return price(f"Random split of images, {model}", "one random hold-out − folds of subjects, last epochs", *sides,
-                 "leak", "chance of training: one seed; the two trainings' validation parts differ")  # fmt: skip
-
-
-def follows(config: RunConfig, template: RunConfig) -> bool:
-    """Whether a run is `template` but for its budget, precision, folds, seed, kept epochs and batch-norm momentum.
-
-    So a run that was tuned, weighted or started from other weights does not answer for a report's description.
-    """
-    rates = tuple(phase.learning_rate for phase in config.phases)
-    options = {k: v for k, v in config.model_options.items() if k != "batch_norm_momentum"}
-    alike = replace(
-        config, phases=template.phases, split=template.split, seed=template.seed, keep=template.keep,
-        monitor=template.monitor, model_options=options, precision=template.precision,
-    )  # fmt: skip
-    return alike.key == template.key and rates == tuple(phase.learning_rate for phase in template.phases)
-
-
-def _complete(group: Sequence[Record]) -> bool:
-    split = group[0].config.split
-    return len(group) % (split.n_folds if split.kind == "kfold" else 1) == 0
-
-
-def best_of(accuracies: Sequence[float], n: int | None = None, level: float = 0.95) -> Interval:
-    """How far the best of n seeds lies above the mean, expected if seeds vary normally.
-
-    That is c(n) times the standard deviation over seeds, c(n) the expected maximum of n standard normal numbers
-    (0.56, 0.85, 1.16 for 2, 3, 5). The interval is that of the standard deviation (chi-squared).
-
-    Args:
-        accuracies: of two or more seeds.
-        n: how many seeds are tried; default: as many as were measured.
-        level: confidence.
-
-    Raises:
-        ValueError: fewer than two seeds.
-    """
-    _, sd, m = statistics.mean_sd(accuracies)
-    if m < 2:
-        raise ValueError(f"A spread over seeds needs at least two of them; got {m}. Train more seeds.")
-    factor = expected_maximum(n or m)
-    low, high = sd * np.sqrt((m - 1) / scipy_stats.chi2.ppf([(1 + level) / 2, (1 - level) / 2], df=m - 1))
-    return Interval(factor * sd, factor * low, factor * high, level, m, f"chi-squared, sd of {m} seeds")
-
-
-def expected_maximum(n: int) -> float:
-    """Mean of the largest of n independent standard normal numbers."""
-    normal = scipy_stats.norm
-    return integrate.quad(lambda x: n * x * normal.pdf(x) * normal.cdf(x) ** (n - 1), -10, 10)[0]
-
-
-def luckiest_fold(runs: Sequence[Record], kept: str = "best_validation") -> np.ndarray:
-    """Accuracy of the best fold of each seed, float64 (s,): the hold-out that one would like to have drawn."""
-    groups = study.by_seed(runs).values()
-    return np.array([max(study.pool([record], "test", kept).correct.mean() for record in group) for group in groups])
+def fold_accuracies(runs: Sequence[Record], kept: str = "best_validation") -> np.ndarray:
+    """Accuracy of every fold of each seed, float64 (s, folds): the hold-outs that one might have drawn."""
+    groups = by_seed(runs).values()
+    return np.array([[pool([record], "test", kept).correct.mean() for record in group] for group in groups])
 
 
 def from_history(runs: Sequence[Record], value: Callable[[pd.DataFrame], float]) -> np.ndarray:
     """`value` of each run's history, averaged over the folds of each seed: float64 (s,)."""
-    groups = study.by_seed(runs).values()
+    groups = by_seed(runs).values()
     return np.array([np.mean([value(record.history) for record in group]) for group in groups])

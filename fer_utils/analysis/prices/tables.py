@@ -11,11 +11,13 @@ import pandas as pd
 from scipy import stats as scipy_stats
 
 from fer_utils import study
-from fer_utils.analysis.prices import experiments
+from fer_utils.analysis.prices import confirmations, experiments, known_persons
 from fer_utils.analysis.prices.experiments import Price
-from fer_utils.evaluation import statistics
+from fer_utils.evaluation import maxima, statistics
 from fer_utils.evaluation.statistics import Interval
 from fer_utils.records import Measurement, Record
+from fer_utils.study.pooling import by_seed
+from fer_utils.study.protocols import REPORTED
 
 
 def table(prices: Sequence[Price]) -> pd.DataFrame:
@@ -36,7 +38,7 @@ def table(prices: Sequence[Price]) -> pd.DataFrame:
 
 def points(interval: Interval) -> str:
     """A difference as text, such as `+17.3 [14.1, 20.6]`."""
-    return f"{100 * interval.estimate:+.1f} [{100 * interval.low:.1f}, {100 * interval.high:.1f}]"
+    return interval.points()
 
 
 def markdown(prices: Mapping[str, Sequence[Price]]) -> str:
@@ -54,19 +56,44 @@ def on_record(store: Path | None = None) -> dict[str, list[Price]]:
         store: folder of run records; default that of the project.
     """
     found: dict[str, list[Price]] = {}
-    runs = [r for r in study.on_record(store=store) if r.config.protocol == experiments.PROTOCOL]
-    for model in dict.fromkeys(r.config.model for r in runs):
-        own = [r for r in runs if r.config.model == model]
-        by_grouping = _complete({g: [r for r in own if _grouping(r) == g] for g in experiments.GROUPINGS})
-        by_design = _complete({d: [r for r in own if _design(r) == d] for d in experiments.DESIGNS})
+    for model, (by_grouping, by_design) in _runs(store).items():
         if by_grouping:
             found[f"CK+48, {model}"] = experiments.grouping_prices(by_grouping)
         if by_design:
             images = by_design["usage"][0].run["split"]["train"]
             found[f"FER2013, {images:,} training images, {model}"] = experiments.design_prices(by_design)
-    confirmed = [experiments.confirmation(f"iitk2023_model{i}", store) for i in (1, 2)]
-    if any(confirmed):
-        found["CK+48, networks of the reports"] = [p for p in confirmed if p]
+    networks = [row.model for row in REPORTED if row.dataset == "ckplus"]
+    if confirmed := [p for model in networks for p in confirmations.prices(model, store)]:
+        found["CK+48, networks of the reports"] = confirmed
+    return found
+
+
+def notes(store: Path | None = None) -> str:
+    """What the table of prices cannot say, as a Markdown list: why sequences kept whole score lower, what is no leak.
+
+    Args:
+        store: folder of run records; default that of the project.
+    """
+    lines = []
+    for model, (groupings, designs) in _runs(store).items():
+        if groupings and (proof := known_persons.known(groupings)):
+            lines.append(f"- Sequences kept whole, persons not ({model}): {proof.sentence()}")
+        for p in experiments.design_prices(designs) if designs else ():
+            if p.shortcut == experiments.COPIES_SCORED:
+                lines.append(f"- {p.shortcut} ({model}) is no leak alone. Not shown is {p.not_shown}.")
+    return "\n".join(lines)
+
+
+def _runs(store: Path | None) -> dict[str, tuple[dict[str, list[Record]] | None, dict[str, list[Record]] | None]]:
+    """By network the complete runs under each grouping and each design; None where a side is missing."""
+    runs = [r for r in study.on_record(store=store) if r.config.protocol == experiments.PROTOCOL]
+    found = {}
+    for model in dict.fromkeys(r.config.model for r in runs):
+        own = [r for r in runs if r.config.model == model]
+        found[model] = (
+            _complete({g: [r for r in own if _grouping(r) == g] for g in experiments.GROUPINGS}),
+            _complete({d: [r for r in own if _design(r) == d] for d in experiments.DESIGNS}),
+        )
     return found
 
 
@@ -84,7 +111,7 @@ def _design(record: Record) -> str | None:
 
 def _complete(runs: Mapping[str, Sequence[Record]]) -> dict[str, list[Record]] | None:
     """The runs of those seeds that have all folds under every key; None where there is no such seed."""
-    seeds = [{s for s, group in study.by_seed(rs).items() if len(group) == _folds(group[0])} for rs in runs.values()]
+    seeds = [{s for s, group in by_seed(rs).items() if len(group) == _folds(group[0])} for rs in runs.values()]
     common = sorted(set.intersection(*seeds))
     chosen = {k: sorted((r for r in rs if r.config.seed in common), key=_order) for k, rs in runs.items()}
     return chosen if common else None
@@ -136,13 +163,16 @@ def _missing(share: Mapping[str, float]) -> Interval:
 
 
 def from_prices(prices: Mapping[str, Sequence[Price]]) -> list[Share]:
-    """Prices of leaks, choices and other images scored as bars, and each spread over seeds as that of one seed."""
+    """Prices of leaks, choices and other images scored as bars, and each spread over seeds as that of one seed.
+
+    Parts of a price are left out, and so are copied images alone: a few, and no share of a test set's accuracy.
+    """
     shares = []
     for data, group in prices.items():
         for p in group:
             if p.shortcut.startswith("The best of"):
                 shares.append(one_seed(p, data))
-            elif "alone" not in p.shortcut:  # the few copied images are no share of a whole test set's accuracy
+            elif not p.of and "alone" not in p.shortcut:
                 shares.append(Share(p.shortcut, p.interval, p.kind, data))
     return shares
 
@@ -150,7 +180,7 @@ def from_prices(prices: Mapping[str, Sequence[Price]]) -> list[Share]:
 def one_seed(best: Price, source: str) -> Share:
     """How far 95 % of single seeds lie from the mean of all, at most: 1.96 standard deviations."""
     found = best.interval
-    factor = scipy_stats.norm.ppf(0.975) / experiments.expected_maximum(found.n)
+    factor = scipy_stats.norm.ppf(0.975) / maxima.expected_maximum(found.n)
     ends = (factor * x for x in (found.estimate, found.low, found.high))
     return Share("One seed (1.96 sd)", Interval(*ends, found.level, found.n, found.method), "chance", source)
 

@@ -1,0 +1,53 @@
+"""Which runs on record follow a report, and the price of a random split with the reports' own networks."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+from fer_utils import study
+from fer_utils.analysis.prices.experiments import Price, price
+from fer_utils.records.config import RunConfig
+from fer_utils.study import protocols
+from fer_utils.study.pooling import by_configuration, right_answers, whole
+
+
+def prices(model: str, store: Path | None = None) -> list[Price]:
+    """Random images minus folds by subject for a network of the reports on CK+48: last epochs, all seeds, from records.
+
+    One price for each budget and setting that is on record under both protocols: none is left out, whatever it scores.
+    """
+    sides = []
+    for protocol in ("reported", "sound"):
+        template = protocols.configs(model, "ckplus", protocol)[0]
+        found = study.on_record(model, "ckplus", protocol, store=store)
+        own = [r for r in found if follows(r.config, template) and "last" in r.kept]
+        sides.append({_settings(g[0].config): g for g in by_configuration(own) if whole(g)})
+    shared = sorted(set(sides[0]) & set(sides[1]), key=lambda key: (-sum(key[0]), key))
+    rest = "chance of training where there is one seed; the two trainings' validation parts differ"
+    return [
+        price(f"Random split of images, {model}, {sum(epochs)} epochs{modified}",
+              "one random hold-out − folds of subjects, last epochs",
+              *(right_answers(side[epochs, modified], "last") for side in sides), "leak", rest)
+        for epochs, modified in shared
+    ]  # fmt: skip
+
+
+def _settings(config: RunConfig) -> tuple[tuple[int, ...], str]:
+    """Epochs of each phase, and what is not the report's own, in words."""
+    options = ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in sorted(config.model_options.items()))
+    return tuple(phase.epochs for phase in config.phases), f", modified ({options})" if options else ""
+
+
+def follows(config: RunConfig, template: RunConfig) -> bool:
+    """Whether a run is `template` but for its budget, precision, folds, seed, kept epochs and batch-norm momentum.
+
+    So a run that was tuned, weighted or started from other weights does not answer for a report's description.
+    """
+    rates = tuple(phase.learning_rate for phase in config.phases)
+    options = {k: v for k, v in config.model_options.items() if k != "batch_norm_momentum"}
+    alike = replace(
+        config, phases=template.phases, split=template.split, seed=template.seed, keep=template.keep,
+        monitor=template.monitor, model_options=options, precision=template.precision,
+    )  # fmt: skip
+    return alike.key == template.key and rates == tuple(phase.learning_rate for phase in template.phases)

@@ -1,0 +1,138 @@
+"""`runs`, `rerun` and `tables`: what is on record; `execute` a notebook; `export` a network."""
+
+from __future__ import annotations
+
+import argparse
+import itertools
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from fer_utils.files.paths import reports_root
+
+if TYPE_CHECKING:
+    from fer_utils.records import Record
+
+
+def add(commands: argparse._SubParsersAction) -> None:
+    """Add them to the command line."""
+    _add_runs(commands)
+    _add_rerun(commands)
+    _add_tables(commands)
+    _add_execute(commands)
+    _add_export(commands)
+
+
+def _add_runs(commands: argparse._SubParsersAction) -> None:
+    parser = commands.add_parser("runs", help="list and verify finished runs")
+    parser.add_argument("store", nargs="?", type=Path, default=reports_root() / "runs", help="folder of records")
+    parser.add_argument("--scored", choices=["test"], help="only runs that ever scored test images, and which")
+    parser.set_defaults(command=_runs)
+
+
+def _add_rerun(commands: argparse._SubParsersAction) -> None:
+    parser = commands.add_parser("rerun", help="train a finished run again and say whether it reproduces")
+    parser.add_argument("id", help="a run's id, as `runs` lists it")
+    parser.add_argument("--store", type=Path, default=reports_root() / "runs", help="folder of records")
+    parser.add_argument("--root", type=Path, help="where the dataset lies")
+    parser.add_argument("--out", type=Path, help="folder for the new records (default: reports/quick/reruns)")
+    parser.set_defaults(command=_rerun)
+
+
+def _add_tables(commands: argparse._SubParsersAction) -> None:
+    parser = commands.add_parser("tables", help="write README.md's and reports/README.md's tables, and the figure")
+    parser.set_defaults(command=_tables)
+
+
+def _add_execute(commands: argparse._SubParsersAction) -> None:
+    parser = commands.add_parser("execute", help="execute a notebook under a profile")
+    parser.add_argument("notebook", type=Path)
+    parser.add_argument("output", type=Path, help="the executed copy; written only when every cell has run")
+    parser.add_argument("--profile", type=Path, required=True, help="e.g. notebooks/profiles/quick.yaml")
+    parser.set_defaults(command=_execute)
+
+
+def _add_export(commands: argparse._SubParsersAction) -> None:
+    parser = commands.add_parser("export", help="write a finished run's network as one ONNX file for the live demo")
+    parser.add_argument("id", help="a run's id, as `runs` lists it; or synthetic: train the one on drawn faces")
+    parser.add_argument("--out", type=Path, help="the file (default: the one that ships with the package)")
+    parser.add_argument("--kept", help="which kept epoch (default: the run's first)")
+    parser.add_argument("--float32", action="store_true", help="store weights as float32 instead of float16")
+    parser.set_defaults(command=_export)
+
+
+def _runs(options: argparse.Namespace) -> int:
+    from fer_utils import records, study
+    from fer_utils.report import scored
+
+    found = records.find_all(options.store, ("run.json", "history.csv", "predictions.npz"))
+    lists = [record for record in found if _readable(record)]
+    if options.scored:
+        lists = scored.ever(lists)
+        found = [record for record in found if record in lists or not _readable(record)]
+    if not found:
+        print(f"No finished runs in {options.store}.")
+        return 0
+    if lists:
+        print(study.listing(lists).to_string(index=False))
+    if options.scored:
+        print("\n".join(scored.sentences(lists)))
+    problems = {record.id: records.verify(record) for record in found}
+    for name, sentences in problems.items():
+        for sentence in sentences:
+            print(f"DOES NOT HOLD: {name}: {sentence}")
+    broken = sum(bool(sentences) for sentences in problems.values())
+    final = sum(record.config.score_test for record in lists)
+    print(f"{len(found)} runs, {final} scored a test set; {len(found) - broken} verified, {broken} do not hold.")
+    return 1 if broken else 0
+
+
+def _readable(record: Record) -> bool:
+    """Whether its configuration can be read; what is wrong otherwise, `records.verify` says."""
+    try:
+        return bool(record.config)
+    except (ValueError, FileNotFoundError):
+        return False
+
+
+def _rerun(options: argparse.Namespace) -> int:
+    from fer_utils import records, study
+
+    if not records.is_done(options.store / options.id):
+        raise ValueError(f"A run is named by its id; {options.store} has no finished {options.id!r}. See `runs`.")
+    before = records.Record(options.store / options.id)
+    print(study.cost(before), flush=True)
+    out = options.out or reports_root() / "quick/reruns"
+    folder = next(out / str(n) for n in itertools.count(1) if not records.is_done(out / str(n) / before.id))
+    print(study.rerun(before, folder, options.root))
+    return 0
+
+
+def _tables(options: argparse.Namespace) -> int:
+    from fer_utils.files.paths import project_root
+    from fer_utils.report import one_page, pages, records_index
+
+    written = pages.blocks(project_root() / "reports/runs")
+    for page, names in pages.PAGES.items():
+        changed = pages.update(project_root() / page, {name: written[name] for name in names})
+        print(f"{page}: {'updated' if changed else 'up to date'}")
+    print(f"reports/{one_page.PICTURE}: {'updated' if one_page.draw(records_index.read()) else 'up to date'}")
+    return 0
+
+
+def _execute(options: argparse.Namespace) -> int:
+    from fer_utils.study.notebooks import execute
+
+    execute(options.notebook, options.output, options.profile)
+    return 0
+
+
+def _export(options: argparse.Namespace) -> int:
+    from fer_utils import training
+    from fer_utils.live.network import export
+    from fer_utils.training import weights
+
+    synthetic = options.id == "synthetic"
+    record = training.run(export.synthetic_run()) if synthetic else weights.finished_run(options.id)
+    path = export.export(record, options.out, options.kept, half=not options.float32)
+    print(f"{path}: {path.stat().st_size:,} bytes, {export.describe(record, options.kept)}")
+    return 0

@@ -1,0 +1,1 @@
+"""What people use: predictions in folders, evaluation, the desktop window, the browser's widget."""

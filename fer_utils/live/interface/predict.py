@@ -1,0 +1,243 @@
+"""Images, folders and videos on the command line: annotated copies and one table of all faces."""
+
+from __future__ import annotations
+
+import csv
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+from tqdm import tqdm
+
+from fer_utils.live.faces import Face
+from fer_utils.live.images import UnreadableError, read_image, write_image
+from fer_utils.live.interface import kinds
+from fer_utils.live.interface.drawing import draw, number
+from fer_utils.live.interface.kinds import AVIF, IMAGES, VIDEOS
+from fer_utils.live.recognizer import EmotionRecognizer
+from fer_utils.live.stream.session import Session
+from fer_utils.live.stream.sources import SourceError, VideoFile
+from fer_utils.live.stream.timeline import Timeline
+
+TABLE = "predictions.csv"
+INTERRUPTED = 130
+"""Exit code after Ctrl-C, as of any program."""
+
+
+@dataclass(frozen=True)
+class Job:
+    """One file to read and the annotated copy to write."""
+
+    source: Path
+    target: Path
+
+
+@dataclass
+class Outcome:
+    """What has been done."""
+
+    files: int = 0
+    faces: int = 0
+    without: int = 0
+    failed: list[str] = field(default_factory=list)
+
+    def __str__(self) -> str:
+        faces = "1 face" if self.faces == 1 else f"{self.faces:,} faces"
+        files = "1 file" if self.files == 1 else f"{self.files:,} files"
+        none = f"; in {self.without:,} no face was found" if self.without else ""
+        return f"{faces} in {files}{none}."
+
+
+def predict(paths: Sequence[Path], out: Path, recognizer: EmotionRecognizer, overwrite: bool = False) -> int:
+    """Annotate files and write `predictions.csv`, one row per face and frame; of videos a timeline too.
+
+    A line is printed for each file.
+
+    Args:
+        paths: images, videos, and folders, whose images and videos at any depth are taken.
+        out: folder for the copies and the table.
+        recognizer: what finds and classifies.
+        overwrite: whether files in `out` may be replaced. What is read is never replaced.
+
+    Returns:
+        Exit code: 0; 1 if a file could not be read or written (all are listed at the end); 130 after Ctrl-C (what is
+        done stays).
+
+    Raises:
+        ValueError: there is nothing to read, or something would be overwritten; nothing has been written then.
+    """
+    jobs = collect(paths, out)
+    _check_targets(jobs, out, overwrite)
+    out.mkdir(parents=True, exist_ok=True)
+    tally = Outcome(failed=[line for path in paths if path.is_dir() for line in kinds.left_out(path, out)])
+    stopped = _all(jobs, out, recognizer, tally)
+    print(f"{tally} Annotated copies and {TABLE} are in {out}.")
+    for line in tally.failed:
+        print(line, file=sys.stderr)
+    if stopped:
+        print(f"Stopped: {tally.files} of {len(jobs)} files are done and kept.", file=sys.stderr)
+        return INTERRUPTED
+    return 1 if tally.failed else 0
+
+
+def _all(jobs: Sequence[Job], out: Path, recognizer: EmotionRecognizer, tally: Outcome) -> bool:
+    """Do every job; returns whether Ctrl-C came in between."""
+    with (out / TABLE).open("w", newline="", encoding="utf-8") as file:
+        table = csv.writer(file, lineterminator="\n")
+        shares = [f"p_{name}" for name in recognizer.class_names]
+        table.writerow(["file", "frame", "time", "track", "x", "y", "width", "height", "label", "sure", *shares])
+        try:
+            for job in tqdm(jobs, unit="file", disable=None):
+                _one(job, recognizer, table, tally)
+                file.flush()
+        except KeyboardInterrupt:
+            return True
+    return False
+
+
+def collect(paths: Sequence[Path], out: Path) -> list[Job]:
+    """All files to read, in order, each with a target of its own in `out`.
+
+    A folder's files keep their places below its name; hidden files and whatever lies in `out` are passed over.
+
+    Raises:
+        ValueError: a folder or all of the paths hold no image or video.
+    """
+    jobs, taken = [], {out / TABLE}
+    for path in paths:
+        found = list(_walk(path, out)) if path.is_dir() else [(path, Path(path.name))]
+        if not found:
+            other = f"none, and {len(kinds.left_out(path, out)):,} files of kinds that are not read"
+            raise ValueError(f"A folder holds images or videos ({', '.join(IMAGES + VIDEOS)}); {path} has {other}.")
+        for source, place in found:
+            target = _free(out / place.with_suffix(_suffix(source)), taken)
+            taken |= {target, *(_beside(target) if source.suffix.lower() in VIDEOS else ())}
+            jobs.append(Job(source, target))
+    if not jobs:
+        raise ValueError("At least one image, video or folder must be named; got none.")
+    return jobs
+
+
+def _walk(folder: Path, out: Path) -> Iterator[tuple[Path, Path]]:
+    """Images and videos below a folder, with their place relative to its parent."""
+    for path in kinds.files(folder, out, IMAGES + VIDEOS):
+        yield path, Path(folder.resolve().name) / path.relative_to(folder)
+
+
+def _suffix(source: Path) -> str:
+    """Same format where it can be written; GIF and AVIF become PNG, videos MP4 unless they are AVI."""
+    suffix = source.suffix
+    if suffix.lower() in VIDEOS:
+        return suffix if suffix.lower() in (".avi", ".mp4") else ".mp4"
+    return suffix if suffix.lower() in IMAGES and suffix.lower() not in (".gif", *AVIF) else ".png"
+
+
+def _free(target: Path, taken: set[Path]) -> Path:
+    """The target, numbered if another file of this call has it already."""
+    numbered = (target.with_stem(f"{target.stem}-{number}") for number in range(2, len(taken) + 3))
+    return next(path for path in (target, *numbered) if path not in taken)
+
+
+def _check_targets(jobs: Sequence[Job], out: Path, overwrite: bool) -> None:
+    if out.exists() and not out.is_dir():
+        raise ValueError(f"Copies go into a folder; {out} is a file. Give another --out.")
+    read = {job.source.resolve() for job in jobs}
+    if same := [job.target for job in jobs if job.target.resolve() in read]:
+        raise ValueError(f"A copy is never written over what is read; {same[0]} would be. Give another --out.")
+    timelines = [path for job in jobs if job.source.suffix.lower() in VIDEOS for path in _beside(job.target)]
+    there = [path for path in (out / TABLE, *(job.target for job in jobs), *timelines) if path.exists()]
+    if there and not overwrite:
+        raise ValueError(
+            f"Nothing is overwritten without --overwrite; {there[0]} and {len(there) - 1} others are there already. "
+            "Add --overwrite, or give another folder by --out."
+        )
+
+
+def _one(job: Job, recognizer: EmotionRecognizer, table: Any, tally: Outcome) -> None:
+    """Read, annotate and tabulate one file; note it if that cannot be done."""
+    try:
+        job.target.parent.mkdir(parents=True, exist_ok=True)
+        video = job.source.suffix.lower() in VIDEOS
+        n_faces = (_video if video else _image)(job, recognizer, table)
+    except (UnreadableError, SourceError) as error:
+        tally.failed.append(f"could not be read: {job.source}: {error}")
+        return
+    except OSError as error:
+        tally.failed.append(f"could not be written: {job.target}: {error.strerror or error}")
+        return
+    tally.files += 1
+    tally.faces += n_faces
+    tally.without += n_faces == 0
+
+
+def _image(job: Job, recognizer: EmotionRecognizer, table: Any) -> int:
+    image = read_image(job.source)
+    faces = recognizer(image)
+    write_image(job.target, draw(image, faces, recognizer.notice))
+    table.writerows(_row(job.source, 0, 0.0, face) for face in faces)
+    tqdm.write(f"{job.source}: {_said(faces)}")
+    return len(faces)
+
+
+def _video(job: Job, recognizer: EmotionRecognizer, table: Any) -> int:
+    """Annotate a video (without its sound); after Ctrl-C the frames so far are kept."""
+    session, total = Session(recognizer), 0
+    partial = job.target.with_name(f".partial-{job.target.name}")
+    writer: cv2.VideoWriter | None = None
+    try:
+        with VideoFile(job.source) as video:
+            timeline = Timeline(video.frames_per_second)
+            bar = {"total": video.n_frames, "unit": "frame", "leave": False}
+            for frame in tqdm(video, desc=job.source.name, disable=None, **bar):
+                faces = session(frame)
+                writer = writer or _writer(partial, video.frames_per_second, _even(frame.image).shape)
+                writer.write(_even(draw(frame.image, faces, recognizer.notice)))
+                timeline.add(faces, frame.time)
+                table.writerows(_row(job.source, frame.index, frame.time, face) for face in faces)
+                total += len(faces)
+    finally:
+        if writer is not None:
+            writer.release()
+            partial.replace(job.target)
+            timeline.write(*_beside(job.target))
+    if writer is None:
+        raise SourceError("not one frame of it can be decoded.")
+    people = len({stretch.person for stretch in timeline.stretches()})
+    tqdm.write(f"{job.source}: {people} {'person' if people == 1 else 'people'}, see {_beside(job.target)[1].name}")
+    return total
+
+
+def _beside(target: Path) -> tuple[Path, Path]:
+    """The table and the picture of a video's timeline, beside its annotated copy."""
+    return tuple(target.with_name(f"{target.stem}-timeline{suffix}") for suffix in (".csv", ".png"))
+
+
+def _even(image: np.ndarray) -> np.ndarray:
+    """With an even number of rows and columns: the encoders cut an odd one off, so it is repeated."""
+    height, width = image.shape[:2]
+    odd = height % 2 or width % 2
+    return cv2.copyMakeBorder(image, 0, height % 2, 0, width % 2, cv2.BORDER_REPLICATE) if odd else image
+
+
+def _writer(path: Path, rate: float, shape: tuple[int, ...]) -> cv2.VideoWriter:
+    code = cv2.VideoWriter.fourcc(*("MJPG" if path.suffix.lower() == ".avi" else "mp4v"))
+    writer = cv2.VideoWriter(str(path), code, rate, (shape[1], shape[0]))
+    if not writer.isOpened():
+        raise ValueError(f"Videos are written by OpenCV and FFmpeg, which cannot write {path}. Is there room?")
+    return writer
+
+
+def _row(source: Path, frame: int, seconds: float, face: Face) -> list[Any]:
+    shares = [f"{share:.5f}" for share in face.probabilities]
+    track = "" if face.track is None else face.track
+    return [source, frame, f"{seconds:.3f}", track, *face.box, face.label, int(face.sure), *shares]
+
+
+def _said(faces: Sequence[Face]) -> str:
+    """What is seen in a picture, in one line; the largest face first."""
+    said = (f"{number(faces, i)}{face.answer} {face.confidence:.0%}" for i, face in enumerate(faces))
+    return "; ".join(said) or "no face"

@@ -1,0 +1,1 @@
+"""What recognising costs and how steady it is. Nothing here is loaded to recognise a face."""

@@ -1,0 +1,172 @@
+"""What several runs say together: folds put together, seeds averaged, one line of a table."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from fer_utils.evaluation import intervals, metrics
+from fer_utils.evaluation.right_answers import RightAnswers, counted, stacked
+from fer_utils.evaluation.statistics import Interval
+from fer_utils.records import Record
+
+EPOCHS = {
+    "last": "last epoch", "best_validation": "epoch chosen on validation", "best_test": "epoch CHOSEN ON TEST",
+    "best_train": "epoch chosen on training images",
+}  # fmt: skip
+"""Kept epochs for readers; a report's own blocks have no entry."""
+
+
+@dataclass(frozen=True, eq=False)
+class Pooled:
+    """Predictions of one or more runs whose scored images do not overlap (the folds of one seed).
+
+    Attributes:
+        labels: int64 (n,); logits: float64 (n, k); subjects: int64 (n,) or None; class_names: (k,).
+    """
+
+    labels: np.ndarray
+    logits: np.ndarray
+    subjects: np.ndarray | None
+    class_names: tuple[str, ...]
+
+    @property
+    def correct(self) -> np.ndarray:
+        """Bool (n,)."""
+        return self.logits.argmax(axis=1) == self.labels
+
+    @property
+    def people(self) -> np.ndarray | None:
+        """Whom an interval draws: `subjects` where two or more are known, else None (it draws images)."""
+        return self.subjects if self.subjects is not None and len(np.unique(self.subjects)) > 1 else None
+
+    @property
+    def interval(self) -> Interval:
+        """Accuracy with its 95 % interval, by persons where two or more are known (`evaluation.intervals`)."""
+        return intervals.accuracy(self.correct, self.people)
+
+
+def pool(records: Sequence[Record], part: str = "test", kept: str | None = None) -> Pooled:
+    """Put the predictions of all folds of one seed one behind the other."""
+    pairs = [record.predictions(part, kept) for record in records]
+    subjects = [record.context(part, "subjects") for record in records]
+    return Pooled(
+        labels=np.concatenate([labels for labels, _ in pairs]),
+        logits=np.concatenate([logits for _, logits in pairs]),
+        subjects=None if any(s is None for s in subjects) else np.concatenate(subjects),
+        class_names=records[0].class_names,
+    )
+
+
+def by_configuration(records: Sequence[Record]) -> list[list[Record]]:
+    """Records that answer one question: the same protocol and configuration but for seed and fold."""
+    groups: dict[tuple[str, str], list[Record]] = {}
+    for record in sorted(records, key=lambda r: (r.config.seed, r.config.split.fold)):
+        alike = replace(record.config, seed=0, split=replace(record.config.split, fold=0))
+        groups.setdefault((record.config.protocol, alike.key), []).append(record)
+    return list(groups.values())
+
+
+def by_seed(records: Sequence[Record]) -> dict[int, list[Record]]:
+    """Records grouped by seed, in the order in which the seeds first come; each group's folds in order."""
+    groups: dict[int, list[Record]] = {}
+    for record in records:
+        groups.setdefault(record.config.seed, []).append(record)
+    return {seed: sorted(group, key=lambda r: r.config.split.fold) for seed, group in groups.items()}
+
+
+def whole(records: Sequence[Record]) -> bool:
+    """Whether all folds of every seed are there."""
+    split = records[0].config.split
+    folds = split.n_folds if split.kind == "kfold" else 1
+    return all(len(group) == folds for group in by_seed(records).values())
+
+
+def right_answers(
+    runs: Sequence[Record], kept: str | None = "best_validation", *, part: str = "test",
+    rows: np.ndarray | Sequence[np.ndarray] | None = None, offset: int = 0,
+) -> RightAnswers:  # fmt: skip
+    """Count right answers per seed and person; per image where persons are unknown or fewer than two.
+
+    Args:
+        runs: of one configuration, all folds of every seed.
+        kept: the epoch; None for each run's first.
+        part: `"test"` or `"validation"`.
+        rows: bool (n,), images of the part to count, folds one behind the other, or one such array per seed; None
+            counts all.
+        offset: added to positions of images, to tell those of one part or draw from another's.
+
+    Raises:
+        ValueError: no run.
+    """
+    if not runs:
+        raise ValueError("A tally needs at least one run; got none. Train the runs of this configuration.")
+    pooled = [pool(group, part, kept) for group in by_seed(runs).values()]
+    known = all(p.people is not None for p in pooled)
+    columns = []
+    for i, p in enumerate(pooled):
+        units = p.subjects if known else offset + np.arange(len(p.labels))
+        chosen = slice(None) if rows is None else rows if isinstance(rows, np.ndarray) else rows[i]
+        columns.append(counted(p.correct[chosen], units[chosen]))
+    return replace(stacked(columns), what="persons" if known else "images")
+
+
+def result(records: Sequence[Record], part: str = "test", kept: str | None = None) -> dict[str, Any]:
+    """One line of a results table: what runs of one configuration (seeds × folds) say together.
+
+    Args:
+        records: all folds of every seed.
+        part: `"test"` or `"validation"`.
+        kept: the epoch; None for the runs' first.
+
+    Returns:
+        `accuracy` (mean over seeds of the pooled accuracy), `low` and `high` (its 95 % interval: persons or images are
+        drawn, and seeds where there are several, see `fer_utils.evaluation.intervals`), `method` (of the interval),
+        `sd` over seeds (NaN for one), `uar`, `macro_f1` (means over seeds), `n` (images that a seed scored), `seeds`,
+        `folds`, `kept`, `chosen_on_test`, `hours`, `device`.
+    """
+    kept = kept or records[0].kept[0]
+    counts = right_answers(records, kept, part=part)
+    found, accuracies = intervals.of_answers(counts), counts.accuracy
+    pooled = [pool(group, part, kept) for group in by_seed(records).values()]
+    summaries = [metrics.summary(p.labels, p.logits) for p in pooled]
+    return {
+        "accuracy": found.estimate,
+        "low": found.low,
+        "high": found.high,
+        "method": found.method,
+        "sd": float(np.std(accuracies, ddof=1)) if len(accuracies) > 1 else float("nan"),
+        "uar": float(np.mean([s["balanced_accuracy"] for s in summaries])),
+        "macro_f1": float(np.mean([s["macro_f1"] for s in summaries])),
+        "n": counts.n,
+        "seeds": len(accuracies),
+        "folds": len(records) // len(accuracies),
+        "kept": kept,
+        "chosen_on_test": kept in records[0].config.chosen_on_test,
+        "hours": sum(record.run["seconds"] for record in records) / 3600,
+        "device": records[0].run["device"],
+    }
+
+
+def validation_minus_test(records: Sequence[Record], like: Record) -> np.ndarray:
+    """How many points validation stands above test in other final runs of one split, float64 (m,).
+
+    A winner's drop from validation to test is not all luck of its selection where runs that nobody chose drop, too: the
+    persons of one part may be easier than those of the other.
+
+    Args:
+        records: where to look.
+        like: the run whose split they share; itself is left out.
+    """
+    others = [r for r in records if r.config.split == like.config.split and r.config.score_test and r.id != like.id]
+    gaps = [pool([r], "validation").correct.mean() - pool([r], "test").correct.mean() for r in others]
+    return 100 * np.array(gaps, dtype=np.float64)
+
+
+def results_table(groups: Mapping[str, Sequence[Record]], part: str = "test") -> pd.DataFrame:
+    """`result` of several groups of runs, one row each, named by the keys."""
+    return pd.DataFrame.from_dict({name: result(records, part) for name, records in groups.items()}, orient="index")
