@@ -19,9 +19,9 @@ from fer_utils.analysis.eda import TITLES
 from fer_utils.analysis.prices.tables import points
 from fer_utils.evaluation import metrics, statistics
 from fer_utils.report import headlines, paired_runs
+from fer_utils.report.audit.verdicts import NOT_MEASURED
 from fer_utils.report.headlines import SOUND, Measured
 from fer_utils.report.records_index import Shelf
-from fer_utils.report.verdicts import NOT_MEASURED
 from fer_utils.study import pooling, protocols, tuning
 
 Answer = Callable[[Shelf], str]

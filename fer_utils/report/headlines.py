@@ -17,8 +17,8 @@ from fer_utils.evaluation import intervals, statistics
 from fer_utils.evaluation.statistics import Interval
 from fer_utils.records import Record
 from fer_utils.records.config import RunConfig
-from fer_utils.report import claims
-from fer_utils.report.claims import Claim
+from fer_utils.report.audit import claims
+from fer_utils.report.audit.claims import Claim
 from fer_utils.report.records_index import Shelf
 from fer_utils.study import protocols
 from fer_utils.study.pooling import EPOCHS, by_configuration, of_common_seeds, result, right_answers, whole

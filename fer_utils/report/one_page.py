@@ -23,10 +23,11 @@ from fer_utils.files.paths import project_root
 from fer_utils.files.writing import atomic
 from fer_utils.plots.shortcuts import KINDS
 from fer_utils.records import Record
-from fer_utils.report import claims, headlines
+from fer_utils.report import headlines
+from fer_utils.report.audit import claims
+from fer_utils.report.audit.verdicts import NOT_MEASURED
 from fer_utils.report.headlines import REPORTED, SOUND, Line, Measured
 from fer_utils.report.records_index import Shelf
-from fer_utils.report.verdicts import NOT_MEASURED
 from fer_utils.study import queue
 
 GAP = "as reported − sound, last epochs"

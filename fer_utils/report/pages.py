@@ -17,16 +17,8 @@ from fer_utils.evaluation import intervals
 from fer_utils.files.writing import atomic
 from fer_utils.records import Record, find_all
 from fer_utils.records.config import RunConfig
-from fer_utils.report import (
-    claims,
-    contradictions,
-    counterparts,
-    granularity,
-    headlines,
-    model_card,
-    one_page,
-    records_index,
-)
+from fer_utils.report import headlines, model_card, one_page, records_index
+from fer_utils.report.audit import claims, contradictions, counterparts, granularity
 from fer_utils.study import growth
 from fer_utils.study.pooling import EPOCHS, by_configuration, result, right_answers, whole
 from fer_utils.study.protocols import Recipe, recipe

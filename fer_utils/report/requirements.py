@@ -9,8 +9,9 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from fer_utils.report import answers, confusions
+from fer_utils.report import answers
 from fer_utils.report.answers import Answer
+from fer_utils.report.audit import confusions
 from fer_utils.report.records_index import Shelf
 
 

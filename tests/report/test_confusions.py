@@ -10,8 +10,9 @@ from made_records import finished
 
 from fer_utils import records
 from fer_utils.analysis import shared_confusion
-from fer_utils.report import confusions, records_index
-from fer_utils.report.verdicts import NOT_MEASURED
+from fer_utils.report import records_index
+from fer_utils.report.audit import confusions
+from fer_utils.report.audit.verdicts import NOT_MEASURED
 from fer_utils.study import Pooled, protocols
 
 ROOT = Path(__file__).resolve().parents[2]

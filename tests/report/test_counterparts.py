@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from fer_utils.report import claims, counterparts
-from fer_utils.report.counterparts import COUNTERPARTS, Counterpart
+from fer_utils.report.audit import claims, counterparts
+from fer_utils.report.audit.counterparts import COUNTERPARTS, Counterpart
 
 ROOT = Path(__file__).resolve().parents[2]
 ITEMS = {

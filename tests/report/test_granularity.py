@@ -9,7 +9,7 @@ from fractions import Fraction
 import pytest
 
 from fer_utils.evaluation import statistics
-from fer_utils.report import granularity
+from fer_utils.report.audit import granularity
 
 
 def printed_by(k: int, n: int, places: int, rule: str) -> set[str]:

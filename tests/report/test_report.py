@@ -18,10 +18,11 @@ from fer_utils.analysis.prices import tables
 from fer_utils.data.splits import SplitSpec
 from fer_utils.evaluation import statistics
 from fer_utils.records.config import Phase, RunConfig
-from fer_utils.report import answers, claims, headlines, one_page, records_index, requirements
+from fer_utils.report import answers, headlines, one_page, records_index, requirements
+from fer_utils.report.audit import claims
+from fer_utils.report.audit.verdicts import NOT_MEASURED
 from fer_utils.report.headlines import REPORTED, SOUND, Line
 from fer_utils.report.records_index import Shelf
-from fer_utils.report.verdicts import NOT_MEASURED
 from fer_utils.study import protocols
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from made_records import finished
 
-from fer_utils.report import claims, contradictions, verdicts
+from fer_utils.report.audit import claims, contradictions, verdicts
 from fer_utils.study import protocols
 
 

@@ -10,7 +10,7 @@ from fer_utils import models
 from fer_utils.data.augmentation import POLICIES
 from fer_utils.data.splits import SplitSpec
 from fer_utils.records.config import Phase, RunConfig
-from fer_utils.report import claims
+from fer_utils.report.audit import claims
 from fer_utils.study.protocols import REPORTED, Recipe, configs, recipe, serves, table
 
 ROWS = pytest.mark.parametrize("row", REPORTED, ids=lambda row: "-".join(row.key))

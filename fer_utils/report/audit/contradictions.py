@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pandas as pd
 
-from fer_utils.report import contradiction_checks as checks
-from fer_utils.report.contradiction_checks import Check, read
+from fer_utils.report.audit import contradiction_checks as checks
+from fer_utils.report.audit.contradiction_checks import Check, read
 
 
 @dataclass(frozen=True)

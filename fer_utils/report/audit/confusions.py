@@ -11,9 +11,9 @@ from fer_utils.evaluation import intervals, statistics
 from fer_utils.evaluation.statistics import Interval
 from fer_utils.records import Measurement, is_done
 from fer_utils.report import headlines, paired_runs
+from fer_utils.report.audit.verdicts import NOT_MEASURED
 from fer_utils.report.headlines import SOUND
 from fer_utils.report.records_index import Shelf
-from fer_utils.report.verdicts import NOT_MEASURED
 from fer_utils.study import Pooled
 
 

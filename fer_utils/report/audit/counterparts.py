@@ -35,7 +35,7 @@ class Counterpart:
 
 
 _PLOTS, _LIVE = "fer_utils.plots:", "fer_utils.live:"
-_CLAIMS, _VERDICTS = "fer_utils.report.claims:", "fer_utils.report.verdicts:numbers"
+_CLAIMS, _VERDICTS = "fer_utils.report.audit.claims:", "fer_utils.report.audit.verdicts:numbers"
 _LIVE_VIEW = "fer_utils.live.interface.webcam:LiveView"
 _SUMMARY = "fer_utils.models:summary_table"
 _PSG_BLOCKS = "beside the report's numbers; watched while training, and said so"
@@ -59,7 +59,8 @@ COUNTERPARTS: tuple[Counterpart, ...] = (
     Counterpart("cutm2024", "Figure 1", "block diagram of the method", "11", _LIVE + "EmotionRecognizer",
                 "from picture to answer, step by step, each step checked"),
     Counterpart("cutm2024", "Figure 2", "a CNN's architecture", "03", _SUMMARY, "its own network, block by block"),
-    Counterpart("cutm2024", "Figure 3", "images found by both generators", "08", "fer_utils.report.granularity:table",
+    Counterpart("cutm2024", "Figure 3", "images found by both generators", "08",
+                "fer_utils.report.audit.granularity:table",
                 "what they mean for its validation accuracy"),
     Counterpart("cutm2024", "Figure 4", "folders of the split", "01", _PLOTS + "split_distribution",
                 "the published parts: its own split is not comparable with them"),

@@ -1,7 +1,7 @@
 """The audit's numbers: every accuracy the five reports print, beside its re-run as reported and the sound one.
 
 Nothing measured is written here: what no record holds is "not measured". Statements that contradict each other,
-arithmetic or the data stand in `fer_utils.report.contradictions`.
+arithmetic or the data stand in `fer_utils.report.audit.contradictions`.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ from fer_utils import study
 from fer_utils.analysis.prices import confirmations
 from fer_utils.evaluation import intervals
 from fer_utils.records import Record
-from fer_utils.report import claims
-from fer_utils.report.claims import Claim
+from fer_utils.report.audit import claims
+from fer_utils.report.audit.claims import Claim
 from fer_utils.study import protocols
 from fer_utils.study.pooling import by_configuration, right_answers
 from fer_utils.study.protocols import recipe

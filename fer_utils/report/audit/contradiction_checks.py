@@ -1,4 +1,4 @@
-"""What records, arithmetic or the labels say of the statements in `fer_utils.report.contradictions`, a sentence each.
+"""What records, arithmetic or the labels say of the statements in `contradictions`, a sentence each.
 
 A check takes the folder of `runs` and `measurements` (None: the project's). What no record holds is "not measured".
 """
@@ -14,8 +14,8 @@ from fer_utils import study
 from fer_utils.analysis import eda
 from fer_utils.analysis.prices import confirmations
 from fer_utils.records import Measurement
-from fer_utils.report import claims, granularity
-from fer_utils.report.verdicts import NOT_MEASURED
+from fer_utils.report.audit import claims, granularity
+from fer_utils.report.audit.verdicts import NOT_MEASURED
 from fer_utils.study.protocols import recipe
 
 Check = Callable[[Path | None], str]
