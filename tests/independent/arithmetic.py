@@ -97,9 +97,13 @@ def difference(a: Counts | np.ndarray, b: Counts, paired: bool = True) -> Triple
         return _from_two(a, b, paired)
     if len(gaps) == 1:
         return float(gaps[0]), *_resampled_difference(a, b, paired)
-    mine = 0.0 if fixed else a.influence.to_numpy()
-    apart = not fixed and not paired
-    lifts = np.hstack([mine, -b.influence.to_numpy()]) if apart else mine - b.influence.to_numpy()
+    other = b.influence.to_numpy()
+    if fixed:
+        lifts = -other
+    elif paired:
+        lifts = a.influence.to_numpy() - other
+    else:  # units of both side by side, those of a single seed repeated
+        lifts = np.hstack([np.broadcast_to(x, (len(gaps), x.shape[1])) for x in (a.influence.to_numpy(), -other)])
     total, df, *_ = _variance(gaps, lifts)
     reach = t.ppf(1 - TAIL, df) * np.sqrt(total)
     return float(gaps.mean()), float(gaps.mean() - reach), float(gaps.mean() + reach)
@@ -161,15 +165,25 @@ def _resampled(counts: Counts) -> tuple[float, float]:
     return _ends(np.concatenate(scores))
 
 
-def _resampled_difference(a: Counts, b: Counts, paired: bool) -> tuple[float, float]:
+def _resampled_difference(a: Counts | np.ndarray, b: Counts, paired: bool) -> tuple[float, float]:
     """The same of a difference: how often each unit is drawn is multinomial; unpaired sides are drawn apart."""
-    rng, sides = np.random.default_rng(0), []
-    for position, counts in enumerate((b, a)):
-        right, of = (table.to_numpy()[0] for table in counts)
-        if position == 0 or not paired:
-            times = rng.multinomial(len(right), np.full(len(right), 1 / len(right)), size=DRAWS)
-        sides.append(times @ right / (times @ of))
-    return _ends(sides[1] - sides[0])
+    rng = np.random.default_rng(0)
+    times = _multinomial(rng, b)
+    of_b = _drawn(times, b)
+    if isinstance(a, np.ndarray):
+        return _ends(a - of_b)
+    return _ends(_drawn(times if paired else _multinomial(rng, a), a) - of_b)
+
+
+def _multinomial(rng: np.random.Generator, counts: Counts) -> np.ndarray:
+    units = counts.right.shape[1]
+    return rng.multinomial(units, np.full(units, 1 / units), size=DRAWS)
+
+
+def _drawn(times: np.ndarray, counts: Counts) -> np.ndarray:
+    """Accuracy of one seed when units count as often as that."""
+    right, of = (times @ table.to_numpy()[0] for table in counts)
+    return right / of
 
 
 def other_draws(counts: Counts) -> Triple:
@@ -177,8 +191,7 @@ def other_draws(counts: Counts) -> Triple:
     (value,), (right, of) = counts.scores, (table.to_numpy()[0] for table in counts)
     if (of == 1).all():
         return value, *(binom.ppf([TAIL, 1 - TAIL], len(of), value) / len(of))
-    scores = _many(len(right)) @ np.stack([right, of], axis=1)
-    return value, *_ends(scores[:, 0] / scores[:, 1])
+    return value, *_ends(_drawn(_many(len(right)), counts))
 
 
 @lru_cache(maxsize=8)

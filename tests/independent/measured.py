@@ -9,10 +9,10 @@ import pandas as pd
 from independent.arithmetic import accuracy, count, share
 from independent.pages import Lines, block, lines
 from independent.pricing import Price, points
-from independent.stored import REPORTS, Run, measurement
+from independent.stored import REPORTS, Run, measured_arrays, measurement, mirrored
 from independent.systems import percent
 from scipy.special import softmax
-from sklearn.metrics import balanced_accuracy_score, f1_score, precision_recall_fscore_support
+from sklearn.metrics import balanced_accuracy_score, confusion_matrix, f1_score, precision_recall_fscore_support
 
 MODEL = REPORTS.parent / "fer_utils/live/network/models/compact.onnx"
 DETECTORS = {
@@ -38,9 +38,9 @@ def card(run: Run, runs: Sequence[Run]) -> Lines:
     """The model card's two tables."""
     kept = run.config["keep"][0]
     table, logits, seen = run.answers(kept), run.arrays[f"test_{kept}"].astype(float), run.arrays["test_seen"]
-    flips = measurement(f"flips-{run.facts['id']}")["test"]
     errors = measurement(f"errors*-{run.facts['id']}")["wrong"]["majority"]
-    assert errors["n"] == (~table["right"]).sum()
+    confusion = confusion_matrix(table["label"], table["said"])
+    assert (measured_arrays(f"errors*-{run.facts['id']}")["network"] == confusion).all(), "errors of other predictions"
     where = (run.config["dataset"], run.split["kind"])
     scored = [r for r in runs if (r.config["dataset"], r.split["kind"]) == where and "test" in r.facts["metrics"]]
     rows = {
@@ -51,7 +51,7 @@ def card(run: Run, runs: Sequence[Run]) -> Lines:
         "expected calibration error before its temperature, %": [f"{100 * calibration_error(table, logits):.1f}"],
         f"accuracy without the {seen.sum()} images that also stand in training, %":
             [percent(accuracy(count([table[~seen].reset_index(drop=True)])))],
-        "accuracy with mirror images averaged, %": [percent((flips["accuracy"], flips["low"], flips["high"]))],
+        "accuracy with mirror images averaged, %": [percent(accuracy(count([mirrored(run)])))],
         "its errors that the majority of FER+'s annotators would call right, %": [f"{100 * errors['share']:.0f}"],
         "runs on record, of any network, that ever scored these images": [str(len(scored))],
         f"parameters; training on {run.facts['device']}":
@@ -103,12 +103,13 @@ def growth() -> Lines:
 def shipping() -> Lines:
     """README's sentences about the network that ships: its file, six views, how often it is sure, moved boxes."""
     found = measurement("steadiness-compact")
-    six, one, test = found["six"], found["one"], found["PrivateTest, six views"]
+    arrays, least = measured_arrays("steadiness-compact"), found["shipped threshold"]
+    sure, right = arrays["private_confidence"].astype(float) >= least, arrays["private_right"]
+    moved, one_view = (found[views]["jitter of the box"] for views in ("six", "one"))
     numbers = [
-        f"{MODEL.stat().st_size / 1e6:.1f}", f"{test['accuracy']:.1f}", f"{100 * found['shipped threshold']:.0f}",
-        f"{test['answered']:.0f}", f"{test['accuracy where sure']:.1f}", f"{100 * found['jitter']:.0f}",
-        f"{six['jitter of the box']['label changes']:.1f}", f"{one['jitter of the box']['label changes']:.1f}",
-        f"{six['jitter of the box']['two sure answers differ']:.1f}",
+        f"{MODEL.stat().st_size / 1e6:.1f}", f"{100 * right.mean():.1f}", f"{100 * least:.0f}",
+        f"{100 * sure.mean():.0f}", f"{100 * right[sure].mean():.1f}", f"{100 * found['jitter']:.0f}",
+        f"{moved['label changes']:.1f}", f"{one_view['label changes']:.1f}", f"{moved['two sure answers differ']:.1f}",
     ]  # fmt: skip
     return {"text 1": [" ".join(numbers)]}
 

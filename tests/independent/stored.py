@@ -71,10 +71,31 @@ def runs() -> list[Run]:
 
 
 def measurement(pattern: str) -> dict[str, Any] | None:
-    """The one measurement whose name fits, or None."""
+    """The values of the one measurement whose name fits, or None."""
+    found = _measured(pattern)
+    return json.loads((found / "measurement.json").read_text(encoding="utf-8")) if found else None
+
+
+def measured_arrays(pattern: str) -> dict[str, np.ndarray]:
+    """The arrays of the same."""
+    with np.load(_measured(pattern) / "arrays.npz", allow_pickle=False) as stored:
+        return {name: stored[name] for name in stored.files}
+
+
+def _measured(pattern: str) -> Path | None:
     found = sorted((REPORTS / "measurements").glob(f"{pattern}/done"))
     assert len(found) <= 1, f"{len(found)} measurements are called {pattern}"
-    return json.loads((found[0].parent / "measurement.json").read_text(encoding="utf-8")) if found else None
+    return found[0].parent if found else None
+
+
+def mirrored(run: Run) -> pd.DataFrame | None:
+    """The answers on a run's test part when each image was averaged with its mirror image; None: not measured."""
+    pattern = f"flips-{run.facts['id']}"
+    if not _measured(pattern):
+        return None
+    table = run.answers(run.config["keep"][0])
+    said = measured_arrays(pattern)["test"].astype(float).argmax(axis=1)
+    return table.assign(said=said, right=said == table["label"])
 
 
 def seeds(group: Iterable[Run]) -> list[list[Run]]:

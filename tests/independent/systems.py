@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 from independent.arithmetic import Triple, accuracy, difference, share
 from independent.pricing import counts, points
-from independent.stored import Run, groups, measurement, pooled, seeds
+from independent.stored import Run, groups, mirrored, pooled, seeds
 from sklearn.metrics import balanced_accuracy_score, f1_score
 
 NAMED = {
@@ -154,7 +154,7 @@ def cell(group: Sequence[Run], system: System | None, kind: str) -> str:
     )
     epoch = NAMED["last" if on_training else kept]
     text = f"{percent(value)} {epoch} ({beside}), n = {n:,}, {several}, {budget}{note}"
-    return text + (mirrored(group, name_seeds=True) if kind == "sound" else "")
+    return text + (mirror_images(group, name_seeds=True) if kind == "sound" else "")
 
 
 def _kept(keep: Sequence[str]) -> list[str]:
@@ -178,14 +178,13 @@ def percent(value: Triple) -> str:
     return "{:.1f} [{:.1f}, {:.1f}]".format(*(100 * x for x in value))
 
 
-def mirrored(group: Sequence[Run], name_seeds: bool = False) -> str:
+def mirror_images(group: Sequence[Run], name_seeds: bool = False) -> str:
     """What averaging with mirror images scored, where that was measured: the mean over runs."""
-    found = [(run.config["seed"], measurement(f"flips-{run.facts['id']}")) for run in group]
-    there = [(seed, values) for seed, values in found if values]
-    if not there or (len(there) < len(found) and not name_seeds):
+    found = {run.config["seed"]: table for run in group if (table := mirrored(run)) is not None}
+    if not found or (len(found) < len(group) and not name_seeds):
         return ""
-    which = f" (seed {', '.join(str(seed) for seed, _ in there)})" if len(there) < len(found) else ""
-    mean = np.mean([values["test"]["accuracy"] for _, values in there])
+    which = f" (seed {', '.join(map(str, found))})" if len(found) < len(group) else ""
+    mean = np.mean([table["right"].mean() for table in found.values()])
     return f"; {100 * mean:.1f} with mirror images averaged{which}"
 
 
@@ -232,7 +231,7 @@ def _result(group: Sequence[Run]) -> tuple[str, list[str]]:
     f1 = np.mean([f1_score(t["label"], t["said"], labels=classes, average="macro", zero_division=0) for t in tables])
     minutes = sum(run.facts["seconds"] for run in group) / 60
     cells = [
-        f"{n:,}", f"{NAMED[kept]} {percent(value)} {spread}; {beside}{mirrored(group)}",
+        f"{n:,}", f"{NAMED[kept]} {percent(value)} {spread}; {beside}{mirror_images(group)}",
         f"{100 * uar:.1f}", f"{100 * f1:.1f}",
         _claimed(config, system, changes(group[0])), f"{minutes:.0f} min, {group[0].facts['device']}",
     ]  # fmt: skip
