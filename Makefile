@@ -105,7 +105,7 @@ lab: $(READY)  ## open the notebooks in JupyterLab, on this machine only
 	  --LabApp.news_url=None --LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate
 
 webcam: $(READY)  ## predicted expressions in a window, from the camera (CAMERA=0) or a file (VIDEO=path)
-	$(PY) -m fer_utils.live.interface.desktop $(if $(VIDEO),--video "$$VIDEO",--camera $(or $(CAMERA),0))
+	$(PY) -m fer_utils.live.interface.desktop $(if $(VIDEO),--video "$$VIDEO",--camera $(or $(CAMERA),0)) $(if $(DETECTOR),--detector "$$DETECTOR")
 
 detector: $(READY)  ## fetch YuNet, a detector of 230 KB, into the user's cache, from where every command takes it
 	$(PY) -m fer_utils predict --fetch-detector

@@ -158,6 +158,10 @@ def test_a_solution_answers_each_exercise_of_its_lesson(notebook: Path) -> None:
     prose = "\n".join(cell["source"] for cell in cells(notebook, "markdown"))
     assert re.findall(r"^## Exercise (\d)", prose, re.MULTILINE) == numbers
     assert notebook.name in exercises, "the lesson links to its solutions"
+    repeated = {cell["id"]: cell["source"] for cell in cells(lesson, "code")}
+    for cell in cells(notebook, "code"):
+        if "method" in cell["metadata"].get("tags", []):
+            assert cell["source"] == repeated[cell["id"]], "a copied cell is the lesson's, word for word"
     for checked in (c["source"] for c in cells(lesson, "code") if "self-check" in c["metadata"].get("tags", [])):
         name = re.search(r"self_check\.check\(\"(.+?)\"", checked).group(1)
         assert f'self_check.check("{name}"' in "\n".join(cell["source"] for cell in cells(notebook, "code"))

@@ -47,7 +47,7 @@ FORBIDDEN_CALLS = {
     "shutil.unpack_archive",
 }  # fmt: skip
 ALLOWED = {
-    ("live/network/kerasfiles.py", "keras.saving.load_model"),  # with safe_mode=True, after what the file claims was checked
+    ("live/network/kerasfiles.py", "keras.saving.load_model"),  # safe_mode=True, after what the file claims was checked
     ("training/checkpoint.py", "np.load"),  # with allow_pickle=False; a training's own file
 }
 FORBIDDEN_MODULES = {"pickle", "cPickle", "dill", "cloudpickle", "joblib", "marshal", "shelve"}

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import sys
 from collections.abc import Mapping
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import nbformat
@@ -119,38 +117,6 @@ def _run_alone(notebook: Path, output: Path, values: Mapping[str, Any], notice: 
         raise
     os.replace(_tidy(partial, notice), output)
     failed.unlink(missing_ok=True)
-
-
-def code_of(lesson: str, *cells: str) -> str:
-    """The code of some cells of a lesson.
-
-    Args:
-        lesson: name of a notebook in `notebooks/`, without its ending.
-        cells: ids of code cells, in the order wanted.
-
-    Raises:
-        ValueError: the lesson has no such code cell; the message lists those it has.
-    """
-    notebook = json.loads((project_root() / f"notebooks/{lesson}.ipynb").read_text(encoding="utf-8"))
-    found = {cell["id"]: "".join(cell["source"]) for cell in notebook["cells"] if cell["cell_type"] == "code"}
-    if missing := set(cells) - set(found):
-        raise ValueError(f"The code cells of {lesson} are {', '.join(found)}; got {', '.join(sorted(missing))}.")
-    return "\n\n".join(found[cell] for cell in cells)
-
-
-def defined_by(lesson: str, *cells: str, **parameters: Any) -> SimpleNamespace:
-    """What some cells of a lesson define when they are run here, so that its solution goes on from one copy of them.
-
-    Args:
-        lesson, cells: see `code_of`.
-        parameters: what those cells need from elsewhere, such as the lesson's parameters.
-
-    Raises:
-        ValueError: see `code_of`.
-    """
-    names = dict(parameters)
-    exec(code_of(lesson, *cells), names)
-    return SimpleNamespace(**{name: value for name, value in names.items() if not name.startswith("__")})
 
 
 def declared_parameters(notebook: Path) -> set[str]:

@@ -10,6 +10,7 @@ import pytest
 from test_recognizer import PICTURE, PROJECT
 
 from fer_utils import __main__ as command
+from fer_utils.commands import runs
 from fer_utils.files import paths
 
 HEAVY = ("keras", "tensorflow", "jax", "torch", "pandas", "scipy", "sklearn", "skimage", "matplotlib", "onnx")
@@ -64,6 +65,6 @@ def test_a_missing_library_is_a_sentence(monkeypatch: pytest.MonkeyPatch, capsys
     def fails(_: object) -> int:
         raise ModuleNotFoundError("No module named 'pandas'", name="pandas")
 
-    monkeypatch.setattr(command, "_runs", fails)
+    monkeypatch.setattr(runs, "_runs", fails)
     assert command.main(["runs"]) == 2
     assert "The package pandas is missing" in capsys.readouterr().err

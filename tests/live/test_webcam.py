@@ -287,7 +287,8 @@ def test_no_picture_becomes_part_of_the_saved_state(browser: Callable[..., Brows
 
 WATCHED = """
 import os, sys
-from fer_utils.live import EmotionRecognizer, webcam
+from fer_utils.live import EmotionRecognizer
+from fer_utils.live.interface import webcam
 from fer_utils.live.stream.clip import SyntheticClip
 sys.path.insert(0, {tests!r})
 

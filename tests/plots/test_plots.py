@@ -233,7 +233,7 @@ def test_no_other_function_of_the_package_draws_pictures():
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if isinstance(node, ast.Attribute) and node.attr in {"imshow", "matshow", "figimage", "imsave"}:
                 users.add((path.relative_to(root).as_posix(), ast.unparse(node)))
-    assert users == {("plots/gallery.py", "ax.imshow"), ("live/desktop.py", "cv2.imshow")}
+    assert users == {("plots/gallery.py", "ax.imshow"), ("live/interface/desktop.py", "cv2.imshow")}
 
 
 # ---------------------------------------------------------------- input of faces()

@@ -8,7 +8,7 @@ import nbformat
 import papermill
 import pytest
 
-from fer_utils.study.notebooks import code_of, defined_by, execute
+from fer_utils.study.notebooks import execute
 
 CELL = """
 class NotOnRecord(FileNotFoundError):
@@ -65,12 +65,3 @@ def test_a_solution_takes_the_parameters_of_its_profile(files: dict[str, Path], 
     files["full"].write_text("profile: full\nseedlings: 0\n")
     with pytest.raises(ValueError, match="seedlings"):
         execute(solution, files["output"], files["full"])
-
-
-def test_a_solution_goes_on_from_cells_of_its_lesson() -> None:
-    code = code_of("00_the_whole_method", "network", "load")
-    assert code.index("def small") < code.index("load(")
-    made = defined_by("00_the_whole_method", "setup", "load", lesson_persons=3)
-    assert made.images.shape == (63, 48, 48, 1) and len(set(made.persons)) == 3
-    with pytest.raises(ValueError, match=r"are setup, .*; got nowhere"):
-        code_of("00_the_whole_method", "load", "nowhere")

@@ -49,7 +49,7 @@ def test_one_command_goes_from_a_folder_to_a_recognizer_that_runs(
     assert "Nobody stands on both sides" in said and str(model) in said
     (path,) = (tmp_path_of_reports() / "own/runs").iterdir()
     record, dataset = Record(path), load("folders", folder, subjects=PATTERN)
-    recognizer = EmotionRecognizer(model, margin=0.0)
+    recognizer = EmotionRecognizer(model, margin=0.0, views="one")
     assert recognizer.class_names == tuple(sorted(DRAWN.class_names)) and not recognizer.notice
     assert record.metric() > 2 / 7  # twice what guessing gets
     test = splits.make(dataset, record.config.split).test

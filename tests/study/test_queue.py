@@ -240,7 +240,7 @@ def test_what_the_harness_adds_is_the_median_of_pairs(monkeypatch: pytest.Monkey
 
 
 @pytest.fixture
-def one_line(monkeypatch: pytest.MonkeyPatch, reports: Path) -> Callable[[Callable[..., str]], Path]:
+def jobs_of(monkeypatch: pytest.MonkeyPatch, reports: Path) -> Callable[[Callable[..., str]], Path]:
     """Have processes do something light instead of training, and note it in a folder."""
 
     def arrange(what: Callable[..., str]) -> Path:
@@ -254,10 +254,10 @@ def one_line(monkeypatch: pytest.MonkeyPatch, reports: Path) -> Callable[[Callab
 
 
 def test_a_process_that_dies_is_named_and_its_run_is_taken_up_again(
-    told: Callable[..., Path], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    jobs_of: Callable[..., Path], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(queue, "TRIES", 2)
-    notes = one_line(workers.job_dies_once)
+    notes = jobs_of(workers.job_dies_once)
     said = list(queue.run([Item("a", "b", seeds_of(0, 9, 1))], workers=2))
     printed = capsys.readouterr().out
     assert [said[0], said[2]] == ["done"] * 2
@@ -277,8 +277,8 @@ def working() -> list[psutil.Process]:
     return found
 
 
-def test_when_the_time_is_over_what_is_under_way_is_stopped(told: Callable[..., Path]) -> None:
-    one_line(workers.job_sleeps)
+def test_when_the_time_is_over_what_is_under_way_is_stopped(jobs_of: Callable[..., Path]) -> None:
+    jobs_of(workers.job_sleeps)
     (store_for("synthetic") / records.identify(TINY, "0123456789")).mkdir(parents=True)
     begun = time.monotonic()
     state = queue.run([Item("a", "b", seeds_of(0, 1))], minutes=2 / 60)
@@ -286,8 +286,8 @@ def test_when_the_time_is_over_what_is_under_way_is_stopped(told: Callable[..., 
     assert not psutil.wait_procs(working(), timeout=30)[1]
 
 
-def test_a_run_begins_after_the_one_that_it_starts_from(told: Callable[..., Path]) -> None:
-    notes = one_line(workers.job_leaves_a_record)
+def test_a_run_begins_after_the_one_that_it_starts_from(jobs_of: Callable[..., Path]) -> None:
+    notes = jobs_of(workers.job_leaves_a_record)
     parent = records.identify(TINY, "0123456789")
     child, orphan = (replace(TINY, seed=seed, start_from=start) for seed, start in ((1, parent), (2, "nothing:last")))
     state = queue.run([Item("a", "b", (orphan, child, TINY))], workers=2)
