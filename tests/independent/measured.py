@@ -122,7 +122,9 @@ def finding() -> Lines:
     assert "21 faces: 16 photographs" in found["method"] and "(astronaut, camera) and matplotlib" in found["method"]
     columns = found["table"]["columns"]
     faces, scenes = (next(c for c in columns if c.startswith(start)) for start in ("found of 21", "false in"))
-    numbers = ["15", turned[0], turned[2], turned[3], faces.split()[-1], 16 + 3, scenes.split()[2]]
+    pictures = int(scenes.split()[2]) // 4
+    assert pictures == 23 + 2 + 1 and "each as it is, mirrored, at half size, and dark" in found["method"]
+    numbers = ["15", turned[0], turned[2], turned[3], faces.split()[-1], 16 + 3, pictures]
     return {"text 1": [" ".join(map(str, numbers))]}
 
 
