@@ -41,11 +41,9 @@ def problems(text: str, expected: Mapping[str, list[str]], keys: int) -> list[st
         text: table rows, known by their first `keys` cells, and other lines, known by their order.
         expected: by the same names the cells behind, as texts of which `tokens` are compared.
     """
-    found, printed = [], lines(text, keys)
-    names = [name for name, _ in printed]
-    found += [f"stands there twice: {name}" for name in sorted({n for n in names if names.count(n) > 1})]
-    found += [f"is missing: {name}" for name in expected if name not in names]
-    for name, cells in printed:
+    printed = numbered(lines(text, keys))
+    found = [f"is missing: {name}" for name in expected if name not in printed]
+    for name, cells in printed.items():
         if name not in expected:
             found.append(f"nothing stored says: {name}")
         elif (said := [tokens(x) for x in cells]) != (must := [tokens(x) for x in expected[name]]):
@@ -64,6 +62,17 @@ def lines(text: str, keys: int) -> list[tuple[str, list[str]]]:
         elif line.strip():
             other += 1
             found.append((f"text {other}", [line]))
+    return found
+
+
+def numbered(rows: list[tuple[str, list[str]]]) -> Lines:
+    """Rows by name; those of one name are told apart by a number, in the order of their tokens."""
+    found: Lines = {}
+    for name, cells in sorted(rows, key=lambda row: [tokens(cell) for cell in row[1]]):
+        n = 1
+        while (key := f"{name} #{n}" if n > 1 else name) in found:
+            n += 1
+        found[key] = cells
     return found
 
 

@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 from independent.arithmetic import Triple, accuracy, difference, share
+from independent.pages import Lines, numbered
 from independent.pricing import counts, points
 from independent.stored import Run, groups, mirrored, pooled, seeds
 from sklearn.metrics import balanced_accuracy_score, f1_score
@@ -56,7 +57,7 @@ _NEUTRAL = {
 }  # fmt: skip
 
 
-def claims(runs: Sequence[Run]) -> dict[str, list[str]]:
+def claims(runs: Sequence[Run]) -> Lines:
     """README's first table: by system and data the cells behind them."""
     head = "system | data"
     rows = {head: ["claimed", "re-run as reported", "sound", "as reported − sound, last epochs", "hardware"]}
@@ -75,7 +76,7 @@ def claims(runs: Sequence[Run]) -> dict[str, list[str]]:
     return rows | _own(runs)
 
 
-def _own(runs: Sequence[Run]) -> dict[str, list[str]]:
+def _own(runs: Sequence[Run]) -> Lines:
     found: dict[str, list] = {}
     for group in groups(r for r in runs if r.config["model"] in OWN and r.config["score_test"]):
         config, data = group[0].config, group[0].config["dataset"]
@@ -205,16 +206,11 @@ def _hardware(*sides: Sequence[Run]) -> str:
     return "; ".join(dict.fromkeys(side[0].facts["device"] for side in sides if side)) or "–"
 
 
-def results(runs: Sequence[Run]) -> dict[str, list[str]]:
+def results(runs: Sequence[Run]) -> Lines:
     """The table of all runs that scored a test part and price no shortcut."""
-    rows = {"system | data, protocol | budget": [
-        "images scored", "accuracy [95 % interval]", "UAR", "macro-F1", "reported", "time, hardware"]}  # fmt: skip
+    head = ["images scored", "accuracy [95 % interval]", "UAR", "macro-F1", "reported", "time, hardware"]
     final = [r for r in runs if r.config["score_test"] and r.config["protocol"] != "shortcut"]
-    for group in groups(final):
-        key, cells = _result(group)
-        assert key not in rows, f"two rows would be called {key}"
-        rows[key] = cells
-    return rows
+    return numbered([("system | data, protocol | budget", head), *map(_result, groups(final))])
 
 
 def _result(group: Sequence[Run]) -> tuple[str, list[str]]:
