@@ -21,7 +21,7 @@ from fer_utils.report import claims
 from fer_utils.report.claims import Claim
 from fer_utils.report.records_index import Shelf
 from fer_utils.study import protocols
-from fer_utils.study.pooling import EPOCHS, by_configuration, result, right_answers, whole
+from fer_utils.study.pooling import EPOCHS, by_configuration, of_common_seeds, result, right_answers, whole
 
 REPORTED, SOUND, TRAINING = "re-run as reported", "sound", "scored on its training images"
 OWN = ("compact", *protocols.STRONG)
@@ -146,9 +146,8 @@ class Line:
             return None
         if not all("last" in record.kept for record in (*one.runs, *other.runs)):
             return None
-        return intervals.difference(
-            right_answers(one.runs, "last"), right_answers(other.runs, "last"), paired=self.dataset == "ckplus"
-        )
+        sides = (right_answers(runs, "last") for runs in of_common_seeds(one.runs, other.runs))
+        return intervals.difference(*sides, paired=self.dataset == "ckplus")
 
 
 def lines(shelf: Shelf) -> list[Line]:

@@ -79,6 +79,15 @@ def by_seed(records: Sequence[Record]) -> dict[int, list[Record]]:
     return {seed: sorted(group, key=lambda r: r.config.split.fold) for seed, group in groups.items()}
 
 
+def of_common_seeds(a: Sequence[Record], b: Sequence[Record]) -> tuple[list[Record], list[Record]]:
+    """The runs of those seeds that both groups have, to compare seed by seed; all runs where one has a single seed."""
+    seeds = {record.config.seed for record in a}, {record.config.seed for record in b}
+    if min(len(own) for own in seeds) == 1:
+        return list(a), list(b)
+    common = seeds[0] & seeds[1]
+    return tuple([record for record in group if record.config.seed in common] for group in (a, b))
+
+
 def whole(records: Sequence[Record]) -> bool:
     """Whether all folds of every seed are there."""
     split = records[0].config.split

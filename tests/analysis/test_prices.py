@@ -14,7 +14,7 @@ from made_records import finished
 from fer_utils import plots, records
 from fer_utils.analysis.prices import confirmations, experiments, tables
 from fer_utils.analysis.prices.experiments import DESIGNS, GROUPINGS
-from fer_utils.evaluation import luck
+from fer_utils.evaluation import maxima
 from fer_utils.evaluation.right_answers import joined
 from fer_utils.evaluation.statistics import Interval
 from fer_utils.records import Measurement, Record
@@ -194,7 +194,7 @@ def test_budget_turns_agreement_into_what_is_missing(tmp_path: Path) -> None:
 
 
 def test_one_seed_is_196_standard_deviations() -> None:
-    best = experiments.Price("The best of 3 seeds", "", luck.best_of([0.70, 0.71, 0.72]), (), "chance", "")
+    best = experiments.Price("The best of 3 seeds", "", maxima.best_of([0.70, 0.71, 0.72]), (), "chance", "")
     assert tables.one_seed(best, "").interval.estimate == pytest.approx(0.0196, rel=1e-3)
 
 

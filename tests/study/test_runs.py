@@ -248,3 +248,13 @@ def test_a_rerun_is_not_divided_by_seeds_that_all_score_the_same(
     monkeypatch.setattr("fer_utils.training.run", lambda config, **options: before)
     assert study.rerun(before, tmp_path / "again").endswith("All 3 seeds on record have the same accuracy: "
                                                             "no spread to compare with.")  # fmt: skip
+
+
+def test_seeds_that_only_one_group_has_are_left_out_of_a_comparison(tmp_path: Path) -> None:
+    one, other = (
+        [written(tmp_path, replace(CONFIG, seed=s, margin=m)) for s in seeds]
+        for m, seeds in ((1, (1, 2, 3)), (2, (2, 3)))
+    )
+    kept = pooling.of_common_seeds(one, other)
+    assert [[record.config.seed for record in group] for group in kept] == [[2, 3], [2, 3]]
+    assert pooling.of_common_seeds(one, other[:1]) == (one, other[:1]), "a single seed is compared with all"

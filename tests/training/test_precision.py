@@ -114,7 +114,7 @@ def test_it_is_shown_beside_a_budget(trained: Record) -> None:
     assert pages._budget([trained]) == "2 + 1 epochs, bfloat16"
     interval = Interval(0.5, 0.4, 0.6, 0.95, 10, "Wilson")
     about = Measured(interval, "last", {}, np.nan, 1, 1, 3, 5, "", "a machine", 0.1, (trained,))
-    assert about.note == "n = 10, 1 seed, 3 of 5 epochs, bfloat16"
+    assert about.note == "last epoch, n = 10, 1 seed, 3 of 5 epochs, bfloat16"
     assert about.short == "n = 10, 3 of 5 epochs, bfloat16"
     assert study.listing([trained])["precision"].tolist() == ["bfloat16"]
     assert MIXED.precision_note == ", bfloat16" and replace(MIXED, precision="float32").precision_note == ""

@@ -9,7 +9,7 @@ from fer_utils import study
 from fer_utils.analysis.prices.experiments import Price, price
 from fer_utils.records.config import RunConfig
 from fer_utils.study import protocols
-from fer_utils.study.pooling import by_configuration, right_answers, whole
+from fer_utils.study.pooling import by_configuration, of_common_seeds, right_answers, whole
 
 
 def prices(model: str, store: Path | None = None) -> list[Price]:
@@ -28,7 +28,8 @@ def prices(model: str, store: Path | None = None) -> list[Price]:
     return [
         price(f"Random split of images, {model}, {sum(epochs)} epochs{modified}",
               "one random hold-out − folds of subjects, last epochs",
-              *(right_answers(side[epochs, modified], "last") for side in sides), "leak", rest)
+              *(right_answers(runs, "last") for runs in of_common_seeds(*(side[epochs, modified] for side in sides))),
+              "leak", rest)
         for epochs, modified in shared
     ]  # fmt: skip
 
