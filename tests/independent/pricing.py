@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 from independent.arithmetic import Counts, Triple, best_of, count, difference, together
-from independent.stored import Run, complete, groups, n_folds, pooled, seeds
+from independent.stored import Run, comparable, complete, groups, n_folds, pooled, seeds
 
 PART = 10**6  # sets positions of PublicTest's images apart from PrivateTest's
 NETWORKS = ("iitk2023_model1", "iitk2023_model2", "psg2025")
@@ -208,7 +208,7 @@ def of_report(runs: Sequence[Run], model: str) -> list[Price]:
     )
     found = []
     for key in sorted(set(random) & set(folds), key=lambda key: (-sum(key[0]), key)):
-        a, b = (counts(side[key], "last") for side in (random, folds))
+        a, b = (counts(side, "last") for side in comparable(random[key], folds[key]))
         modified = f", modified (batch norm momentum {key[1]})" if key[1] else ""
         name = f"Random split of images, {model}, {sum(key[0])} epochs{modified}"
         n = max(len(a.scores), len(b.scores))

@@ -106,6 +106,13 @@ def seeds(group: Iterable[Run]) -> list[list[Run]]:
     return list(found.values())
 
 
+def comparable(a: Sequence[Run], b: Sequence[Run]) -> list[list[Run]]:
+    """The runs of the seeds that both sides have; all, where a side has a single seed."""
+    own = [{run.config["seed"] for run in side} for side in (a, b)]
+    common = set.intersection(*own) if min(map(len, own)) > 1 else set.union(*own)
+    return [[run for run in side if run.config["seed"] in common] for side in (a, b)]
+
+
 def complete(group: Sequence[Run]) -> bool:
     """Whether every seed has all of its folds."""
     return all(len(folds) == n_folds(folds[0]) for folds in seeds(group))

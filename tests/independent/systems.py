@@ -12,7 +12,7 @@ import numpy as np
 from independent.arithmetic import Triple, accuracy, difference, share
 from independent.pages import Lines, numbered
 from independent.pricing import counts, points
-from independent.stored import Run, groups, mirrored, pooled, seeds
+from independent.stored import Run, comparable, groups, mirrored, pooled, seeds
 from sklearn.metrics import balanced_accuracy_score, f1_score
 
 NAMED = {
@@ -198,7 +198,7 @@ def _gap(reported: Sequence[Run], sound: Sequence[Run]) -> str:
     budgets = {(sum(side[0].epochs), side[0].config["precision"]) for side in (reported, sound)}
     if len(budgets) > 1 or not all("last" in run.config["keep"] for run in (*reported, *sound)):
         return "–"
-    a, b = (counts(side, "last") for side in (reported, sound))
+    a, b = (counts(side, "last") for side in comparable(reported, sound))
     return " ".join(points(difference(a, b, paired=reported[0].config["dataset"] == "ckplus")))
 
 
