@@ -1,0 +1,89 @@
+"""The parts of README.md and of the pages in reports/ that print what records hold, and what they must print."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import cached_property
+from typing import NamedTuple
+
+from independent import measured, pages, systems
+from independent.pages import Lines
+from independent.pricing import Price, all_prices, points
+from independent.stored import REPORTS, Run, runs
+
+ROOT = REPORTS.parent
+
+
+class Region(NamedTuple):
+    """Part of a page: where it stands, how to cut it out, how many cells name a row, what must stand there."""
+
+    page: str
+    name: str
+    cut: Callable[[str], str]
+    keys: int
+    expected: Lines
+
+    def text(self) -> str:
+        return self.cut((ROOT / self.page).read_text(encoding="utf-8"))
+
+    def problems(self, text: str) -> list[str]:
+        return pages.problems(text, self.expected, self.keys)
+
+
+class Computed:
+    """What the stored records say; everything is computed once."""
+
+    @cached_property
+    def runs(self) -> list[Run]:
+        return runs()
+
+    @cached_property
+    def priced(self) -> tuple[list[Price], list[list[str]]]:
+        return all_prices(self.runs)
+
+    @cached_property
+    def regions(self) -> list[Region]:
+        shipped = measured.shipped(self.runs)
+        blocks = {
+            "claims": (2, systems.claims(self.runs)),
+            "results": (3, systems.results(self.runs)),
+            "prices": (2, prices(*self.priced)),
+            "card": (1, measured.card(shipped, self.runs)),
+            "speed": (1, measured.speed()),
+            "growth": (1, measured.growth()),
+        }
+        places = {
+            "README.md": ("claims", "prices", "speed"), "reports/README.md": ("results", "prices", "growth"),
+            "reports/model_card.md": ("card", "speed"),
+        }  # fmt: skip
+        found = [Region(page, name, _block(name), *blocks[name]) for page, names in places.items() for name in names]
+        verdicts = measured.verdicts(self.runs, self.priced[0])
+        return [
+            *found,
+            Region("README.md", "the model that ships", _paragraph("The model that ships"), 0, measured.shipping()),
+            Region("README.md", "upright faces", _paragraph("Faces are found by"), 0, measured.finding()),
+            Region("README.md", "detectors", _table("| detector |"), 1, measured.detectors()),
+            Region("reports/the_five_reports.md", "verdicts", measured.recorded, 2, verdicts),
+        ]
+
+
+def prices(found: Sequence[Price], remarks: Sequence[list[str]]) -> Lines:
+    """The price list and the remarks below it."""
+    rows = {"data | shortcut": ["points of accuracy [95 % interval]", "compared", "seeds"]}
+    for price in found:
+        seeds = "–" if price.seeds is None else str(price.seeds)
+        rows[f"{price.data} | {price.shortcut}"] = [" ".join(points(price.value)), price.compared, seeds]
+    return rows | {f"text {i + 1}": [" ".join(numbers)] for i, numbers in enumerate(remarks)}
+
+
+def _block(name: str) -> Callable[[str], str]:
+    return lambda page: pages.block(page, name)
+
+
+def _paragraph(opening: str) -> Callable[[str], str]:
+    """A paragraph on one line, without its first words, without what stands between its backticks and in its links."""
+    return lambda page: pages.unmarked(pages.between(page, f"\n\n{opening}", "\n\n").replace("\n", " "))
+
+
+def _table(opening: str) -> Callable[[str], str]:
+    return lambda page: opening + pages.between(page, opening, "\n\n")
