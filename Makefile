@@ -75,8 +75,8 @@ queue: $(READY)  ## train what the full study lacks, most valuable first, on any
 test: $(READY)  ## run the tests
 	$(PY) -m pytest -n auto --dist loadfile
 
-survival-test: $(READY)  ## kill trainings, searches and notebooks at any moment, fill the disk, lose workers
-	$(PY) -m pytest -n 0 -m survival tests/survival
+survival-test: $(READY)  ## kill trainings, searches and notebooks, fill the disk, lose workers; and what else takes minutes
+	$(PY) -m pytest -n 0 -m survival
 
 browser-test: $(READY)  ## run the live demo in a real JupyterLab and Chromium with a camera that is a file
 	$(PY) -m pytest -n 0 -m browser tests/browser

@@ -18,6 +18,7 @@ from packaging.requirements import Requirement
 
 ROOT = Path(__file__).resolve().parent.parent
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("[0-9][0-9]_*.ipynb"))
+NUMBERS = [notebook.name[:2] for notebook in NOTEBOOKS]
 LOCKS = {
     "requirements.lock": ("study", "tensorflow", "jax", "bench", "notebooks", "test", "cluster"),
     "requirements-gpu.lock": ("study", "gpu", "bench", "notebooks", "cluster"),
@@ -94,10 +95,11 @@ for name, code in json.load(sys.stdin).items():
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="forks one process for each notebook")
-def test_make_knows_what_the_notebooks_import() -> None:
+@pytest.mark.parametrize("numbers", [["01", "11"], pytest.param(NUMBERS, marks=pytest.mark.survival)], ids=str)
+def test_make_knows_what_the_notebooks_import(numbers: list[str]) -> None:
     """Held against what Python itself loads when the notebooks' top-level imports are run."""
     imports = {}
-    for notebook in NOTEBOOKS:
+    for notebook in (path for path in NOTEBOOKS if path.name[:2] in numbers):
         cells = json.loads(notebook.read_text(encoding="utf-8"))["cells"]
         trees = [ast.parse("".join(cell["source"])) for cell in cells if cell["cell_type"] == "code"]
         lines = [n for tree in trees for n in tree.body if isinstance(n, ast.Import | ast.ImportFrom)]
@@ -106,9 +108,9 @@ def test_make_knows_what_the_notebooks_import() -> None:
     told = subprocess.run(call, cwd=ROOT, input=json.dumps(imports), capture_output=True, text=True, check=True).stdout
     loaded = {k: v for line in told.splitlines() if line.startswith("{") for k, v in json.loads(line).items()}
     assert loaded.keys() == imports.keys()
-    for number, paths in loaded.items():
-        files = {str(Path(path).relative_to(ROOT)) for path in paths}
-        declared = set(make(f"print-NEEDS_{number}").split())
+    rules = make(*(f"print-NEEDS_{number}" for number in loaded)).splitlines()
+    for (number, paths), declared in zip(loaded.items(), map(str.split, rules), strict=True):
+        files, declared = {str(Path(path).relative_to(ROOT)) for path in paths}, set(declared)
         assert "fer_utils/__init__.py" in files and files <= declared, (number, sorted(files - declared))
 
 
@@ -167,6 +169,7 @@ def test_tables_follow_from_the_records() -> None:
     assert set(blocks) == set().union(*pages.PAGES.values())
 
 
+@pytest.mark.survival
 def test_every_committed_run_holds() -> None:
     from fer_utils import records
 

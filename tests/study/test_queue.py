@@ -253,6 +253,7 @@ def jobs_of(monkeypatch: pytest.MonkeyPatch, reports: Path) -> Callable[[Callabl
     return arrange
 
 
+@pytest.mark.survival
 def test_a_process_that_dies_is_named_and_its_run_is_taken_up_again(
     jobs_of: Callable[..., Path], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

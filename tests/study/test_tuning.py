@@ -441,6 +441,7 @@ def test_a_search_that_is_killed_goes_on_and_trains_nothing_twice(hyperband: Kil
     assert {path.parent.name for path in copy.glob("*/done")} == set(hyperband.table["run"])
 
 
+@pytest.mark.survival
 def test_two_workers_and_a_chief_share_one_search(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -34,7 +34,9 @@ SLOW_DISK = 0.04
 # A server that has imported everything and computed nothing is safe to fork, on Linux, and saves seconds a process.
 CONTEXT = multiprocessing.get_context("forkserver" if sys.platform == "linux" else "spawn")
 if sys.platform == "linux":
-    CONTEXT.set_forkserver_preload(["fer_utils.training", "fer_utils.study.tuning.run_tuner", "fer_utils.__main__"])
+    CONTEXT.set_forkserver_preload(
+        ["fer_utils.training.loop", "fer_utils.study.tuning.run_tuner", "fer_utils.__main__"]
+    )
 
 
 def lengthened(config: RunConfig, epochs: int) -> RunConfig:

@@ -170,7 +170,7 @@ def test_the_head_phase_trains_the_last_layer_alone(reference: Record) -> None:
 # A server that has imported everything and computed nothing is safe to fork, on Linux, and saves seconds a process.
 CONTEXT = multiprocessing.get_context("forkserver" if sys.platform == "linux" else "spawn")
 if sys.platform == "linux":
-    CONTEXT.set_forkserver_preload(["fer_utils.training"])
+    CONTEXT.set_forkserver_preload(["fer_utils.training.loop"])
 MOMENTS = ("in batch 2", "in checkpoint 2", "in batch 6", "after checkpoint 2", "at random", "before done")
 """When the sessions of the test kill themselves, each counted within its session."""
 
@@ -271,6 +271,7 @@ def assert_same_outcome(record: Record, reference: Record) -> None:
     assert len(list((record.path / "weights").iterdir())) == len(record.kept)
 
 
+@pytest.mark.survival
 def test_two_processes_on_one_run_train_it_once(tmp_path: Path) -> None:
     log = tmp_path / "log"
     workers = [started(SHORT, tmp_path / "store", "", log) for _ in range(2)]
@@ -532,6 +533,7 @@ def test_predicting_nothing_gives_no_rows() -> None:
     assert training.predict_logits(model, np.zeros((0, 48, 48), np.uint8)).shape == (0, 8)
 
 
+@pytest.mark.survival
 def test_jax_trains_and_records_the_same_way_without_tensorflow(tmp_path: Path) -> None:
     small = {"n_subjects": 4, "n_frames": 1}
     code = f"""
