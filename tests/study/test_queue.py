@@ -297,6 +297,7 @@ def test_a_run_begins_after_the_one_that_it_starts_from(jobs_of: Callable[..., P
     assert first.stat().st_mtime_ns < second.stat().st_mtime_ns
 
 
+@pytest.mark.survival
 def test_real_runs_are_trained_measured_and_loaded_the_next_time(reports: Path) -> None:
     wrong = replace(TINY, model_options={"width": -1.0})
     items = [Item("a", "b", (TINY, wrong, replace(TINY, seed=1)))]

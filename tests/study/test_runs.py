@@ -145,6 +145,7 @@ def meet(config: Mapping[str, Any], root: Any, store: Path) -> Path:
     return written(store, RunConfig.from_dict(config)).path
 
 
+@pytest.mark.survival
 def test_a_pool_of_processes_works_side_by_side(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(runs, "_train", meet)
     with process_pool(2) as pool:

@@ -70,6 +70,7 @@ def test_layers_compute_in_bfloat16_inside_a_run_and_keep_float32(
     np.testing.assert_allclose(*losses, rtol=0.1)
 
 
+@pytest.mark.survival
 def test_a_run_that_was_stopped_ends_the_same_to_the_bit(
     trained: Record, faces: FaceDataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
