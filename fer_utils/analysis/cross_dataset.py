@@ -51,9 +51,15 @@ def compare(records: Sequence[Record], dataset: FaceDataset) -> tuple[dict[str, 
 
     Raises:
         FileNotFoundError: weights are not on this machine.
+        ValueError: no image shows an expression that both datasets name.
     """
     names, ours, theirs = shared(records[0].class_names, dataset.class_names)
     rows = np.flatnonzero(np.isin(dataset.labels, theirs))
+    if len(rows) == 0:
+        raise ValueError(
+            f"Networks are compared on images of an expression that both datasets name ({', '.join(names) or 'none'}); "
+            f"got none among {len(dataset)} images of {dataset.name}. Pass images of one of these."
+        )
     among, free = [], []
     for record in records:
         logits = predict_logits(weights.rebuild(record), dataset.images[rows])
@@ -98,7 +104,7 @@ def away(arrays: Mapping[str, np.ndarray], answer: str = "among_shared") -> stat
 
 
 def _position(codes: np.ndarray, values: np.ndarray) -> np.ndarray:
-    """Where each value stands among the codes, int8; -1 for those that do not."""
-    table = np.full(max(codes.max(), values.max()) + 1, -1, np.int8)
+    """Where each value stands among the codes, int8; -1 for those that do not. No values give no positions."""
+    table = np.full(max(codes.max(initial=-1), values.max(initial=-1)) + 1, -1, np.int8)
     table[codes] = np.arange(len(codes))
     return table[values]

@@ -423,6 +423,8 @@ def test_models_look_at_another_datasets_images_of_the_shared_expressions(
     right = np.mean(arrays["free"] == known, axis=0)
     assert cross_dataset.away(arrays, "free").estimate == pytest.approx(right.mean())
     assert "subjects" in cross_dataset.away(arrays).method
+    with pytest.raises(ValueError, match=r"an expression that both datasets name .* got none among 8 images"):
+        cross_dataset.compare([parent], renamed.subset(np.flatnonzero(renamed.labels >= 6)))
 
 
 def test_the_home_game_is_played_among_the_same_expressions() -> None:
