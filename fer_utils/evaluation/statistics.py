@@ -10,8 +10,6 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from decimal import Decimal
-from fractions import Fraction
 from typing import NamedTuple
 
 import numpy as np
@@ -221,25 +219,6 @@ def mean_sd(values: ArrayLike) -> MeanSd:
     if len(flat) == 0:
         raise ValueError("A mean needs at least one value; got none. Check which records were found.")
     return MeanSd(float(flat.mean()), float(flat.std(ddof=1)) if len(flat) > 1 else math.nan, len(flat))
-
-
-def reachable(accuracy_percent: float | str, n: int, decimals: int = 2) -> bool:
-    """Can `accuracy_percent`, printed with `decimals`, be k right out of n images for some whole k?
-
-    With 3,589 images 68.66 % cannot: 2,464 of them are 68.65 % and 2,465 are 68.68 %. A half may be rounded
-    either way. Exact rational arithmetic (the "granularity test" of Brown and Heathers 2017).
-
-    Raises:
-        ValueError: n < 1, decimals < 0, or an accuracy outside [0, 100].
-    """
-    percent = Fraction(Decimal(str(accuracy_percent)))
-    if n < 1 or decimals < 0 or not 0 <= percent <= 100:
-        raise ValueError(
-            "reachable() needs an accuracy in percent from 0 to 100, n >= 1 and decimals >= 0; got "
-            f"{accuracy_percent}, n={n}, decimals={decimals}."
-        )
-    half = Fraction(1, 2 * 10**decimals)
-    return math.ceil((percent - half) * n / 100) <= min(n, (percent + half) * n / 100)
 
 
 def _units(

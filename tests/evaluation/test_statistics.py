@@ -178,35 +178,6 @@ def test_mean_and_deviation_over_seeds():
     assert math.isnan(statistics.mean_sd([0.7]).sd)
 
 
-def test_accuracies_that_counts_allow():
-    assert statistics.reachable(50, 2)
-    assert statistics.reachable(33.33, 3)
-    assert not statistics.reachable(33.34, 3)
-    assert statistics.reachable("66.7", 3, decimals=1)
-    assert statistics.reachable(100, 7)
-    assert statistics.reachable(0, 7)
-    # 1/16 is 6.25 %: the half may have been rounded either way.
-    assert statistics.reachable(6.2, 16, decimals=1)
-    assert statistics.reachable(6.3, 16, decimals=1)
-
-
-def test_accuracies_that_no_count_gives():
-    """iitk2023's and cutm2024's printed accuracies against the sizes of their test sets."""
-    assert not any(statistics.reachable(value, n) for value in (68.66, 65.64, 63.59) for n in (3589, 7178))
-    assert statistics.reachable(97.97, 148)
-    assert statistics.reachable(93.92, 148)
-    assert not any(statistics.reachable(97.97, n) and statistics.reachable(93.55, n) for n in range(20, 400))
-    for value in ("65.053", "64.983"):
-        assert all(statistics.reachable(value, n, decimals=3) for n in (28672, 7168))
-        assert not any(statistics.reachable(value, n, decimals=3) for n in (7066, 6656))
-
-
-def test_reachable_against_enumeration():
-    printed = {f"{100 * k / 123:.2f}" for k in range(124)}
-    some = [f"{x / 100:.2f}" for x in range(0, 10001, 7)]
-    assert [statistics.reachable(value, 123) for value in some] == [value in printed for value in some]
-
-
 def test_interval_is_frozen_and_prints():
     interval = statistics.Interval(0.6726, 0.6571, 0.6881, 0.95, 3589, "x")
     assert interval.percent() == "67.3 [65.7, 68.8]"
@@ -238,7 +209,6 @@ def test_interval_is_frozen_and_prints():
         (lambda: statistics.bootstrap_interval(1.0), "one array"),
         (lambda: statistics.bootstrap_interval([1.0, math.nan]), "1 of 2 are not"),
         (lambda: statistics.paired_bootstrap_difference([], []), "got 0"),
-        (lambda: statistics.reachable(101, 3), "0 to 100"),
     ],
 )
 def test_wrong_input_is_refused(call, words):
