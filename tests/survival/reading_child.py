@@ -74,9 +74,9 @@ def picture(path: Path) -> None:
 
 def table(path: Path) -> None:
     """A table of faces, without a cache."""
-    from fer_utils.data.readers import tables
+    from fer_utils.data.readers import sources, tables
 
-    for found in tables.sniff(path):
+    for found in sources.find(path).tables:
         if found.kind == "faces":
             tables.read_faces(found, 7)
 
@@ -116,6 +116,7 @@ def answer_all(reader: Callable[[Path], None], folder: Path) -> None:
 
 if __name__ == "__main__":
     warnings.simplefilter("ignore")
-    importlib.import_module("fer_utils.live")  # takes seconds, which count for no reader
+    for module in ("live", "live.network.networks", "records", "data.readers.sources"):  # loaded once, counts for none
+        importlib.import_module(f"fer_utils.{module}")
     for name in sys.argv[2:]:
         answer_all(globals()[name.partition("-")[0]], Path(sys.argv[1]) / name)

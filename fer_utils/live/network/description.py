@@ -72,7 +72,7 @@ class Description:
         """Whether each entry is what it must be; numbers within what a network here can have."""
         names, texts = self.class_names, ("model", "record", "dataset", "calibration", "licence")
         return {
-            "class_names": 2 <= len(names) <= 1000 and len(set(names)) == len(names) and all(map(_is_text, names)),
+            "class_names": 2 <= len(names) <= 1000 and all(map(_is_text, names)) and len(set(names)) == len(names),
             "temperature": _is_number(self.temperature) and 0 < self.temperature <= 1e6,
             "size": type(self.size) is int and 1 <= self.size <= 1024,
             "model_options": isinstance(self.model_options, dict),
