@@ -263,6 +263,7 @@ def test_the_kept_epoch_can_be_chosen(parent: Record, store: Path) -> None:
         weights.start(model, replace(SEVEN, start_from=f"{parent.id}:block_1"), parent.class_names, store)
 
 
+@pytest.mark.survival
 def test_a_run_starts_there_and_goes_on_after_a_kill_without_its_parent(
     parent: Record, store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

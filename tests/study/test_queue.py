@@ -195,6 +195,7 @@ def test_the_figure_comes_first_and_the_cheapest_cell_of_it(reports: Path) -> No
     assert taken == sorted(taken), "seeds go by cost"
 
 
+@pytest.mark.survival
 def test_speeds_are_measured_once_and_kept(reports: Path) -> None:
     only = Item("a", "b", (TINY,))
     (key,) = speed_probe.distinct([only])
