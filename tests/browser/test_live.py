@@ -198,7 +198,8 @@ def test_a_picture_of_ones_own_and_a_file_that_is_none(widget: Callable[..., Pag
 
 
 def test_a_video_on_the_kernels_machine_plays_to_its_end(widget: Callable[..., Page]) -> None:
-    clip = "lambda: __import__('fer_utils.live.stream.clip').live.stream.clip.SyntheticClip(('happy', 'surprise'), rate=5)"
+    module = "__import__('fer_utils.live.stream.clip').live.stream.clip"
+    clip = f"lambda: {module}.SyntheticClip(('happy', 'surprise'), rate=5)"
     page = widget(source=clip)
     root = page.locator(".fer-live[data-kind=kernel]")
     root.locator(".fer-button").click()
