@@ -62,7 +62,7 @@ def _waits(rows: Iterable[Mapping[str, Any]], patience: int | None = None) -> It
     best, wait = float("inf"), 0
     for row in rows:
         improved = row["val_loss"] < best
-        best = min(best, row["val_loss"]) if improved else best
+        best = row["val_loss"] if improved else best
         wait = 0 if improved else (wait + 1 if wait != patience else 1)
         yield wait
 

@@ -11,7 +11,7 @@ import keras
 import numpy as np
 from tqdm.auto import tqdm
 
-from fer_utils import records
+from fer_utils import models, records
 from fer_utils.data import FaceDataset, load
 from fer_utils.files import locks
 from fer_utils.files.paths import store_for
@@ -89,7 +89,7 @@ class Training:
 
     def __init__(self, prepared: setup.Setup, folder: Path, checkpoint_seconds: float) -> None:
         self.setup, self.folder, self.checkpoint_seconds = prepared, folder, checkpoint_seconds
-        self.state = checkpoint.State(graph=recording.graph(prepared))
+        self.state = checkpoint.State(graph=models.graph_hash(prepared.model))
         self.compiled: Phase | None = None
         self.saved_at = time.monotonic()
 

@@ -70,11 +70,6 @@ def _description(
     }
 
 
-def graph(setup: Setup) -> str:
-    """The hash of the network that is trained, see `fer_utils.models.graph_hash`."""
-    return models.graph_hash(setup.model)
-
-
 def check_same_network(record: Record) -> None:
     """Refuse the record of a network of the user's own that has changed since; without its code, nothing is checked.
 
