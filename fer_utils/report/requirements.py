@@ -112,7 +112,7 @@ REQUIREMENTS: tuple[Requirement, ...] = (
     Requirement("iitk2023", "30 ms a frame", "notebook 15; `make bench`", answers.speed(["1 face"], _VIDEO)),
     Requirement("iitk2023", "Effect of hyper-parameters on each dataset", "notebook 08", answers.hyperparameters,
                 "searches in every fold; more than one seed a trial"),
-    Requirement("iitk2023", "19 % of fear is predicted as sad", "notebooks 04 and 10", confusions.fear_as_sad),
+    Requirement("iitk2023", "19 % of fear is predicted as sad", "notebook 04", confusions.fear_as_sad),
     Requirement("iitk2023", "… as humans do, on the same images", "`fer_utils.analysis.shared_confusion`",
                 confusions.like_people, "Model 2's own predictions, as long as it is not on record on FER2013"),
     Requirement("iitk2023", "Live predictions fluctuate for sad, anger and fear, and are less sure for disgust",
