@@ -58,12 +58,12 @@ class Computed:
             "reports/model_card.md": ("card",), "reports/recognizer.md": ("speed",),
         }  # fmt: skip
         found = [Region(page, name, _block(name), *blocks[name]) for page, names in places.items() for name in names]
-        verdicts = measured.verdicts(self.runs, self.priced[0])
+        verdicts, page = measured.verdicts(self.runs, self.priced[0]), "reports/recognizer.md"
         return [
             *found,
-            Region("reports/recognizer.md", "the model that ships", _paragraph("The model that ships"), 0, measured.shipping()),
-            Region("reports/recognizer.md", "upright faces", _paragraph("Faces are found by"), 0, measured.finding()),
-            Region("reports/recognizer.md", "detectors", _table("| detector |"), 1, measured.detectors()),
+            Region(page, "the model that ships", _paragraph("The model that ships"), 0, measured.shipping()),
+            Region(page, "upright faces", _paragraph("Faces are found by"), 0, measured.finding()),
+            Region(page, "detectors", _table("| detector |"), 1, measured.detectors()),
             Region("reports/the_five_reports.md", "verdicts", measured.recorded, 2, verdicts),
         ]
 

@@ -58,7 +58,7 @@ _NEUTRAL = {
 
 
 class Row(NamedTuple):
-    """What stands for a system: the number claimed, the groups of runs of both protocols; None for one that has none."""
+    """What stands for a system: the number claimed, and each protocol's runs; None for one that it has not."""
 
     claimed: str
     system: System | None
