@@ -163,8 +163,8 @@ def _missing(share: Mapping[str, float]) -> Interval:
 
 
 def main(prices: Sequence[Price]) -> list[Price]:
-    """The prices of whole test sets: without parts of a price, a price told a second time, and copied images alone."""
-    return [p for p in prices if not p.of and not p.shortcut.startswith(("Copied images alone", "Copies in training,"))]
+    """The prices that stand for themselves: without the parts of others, and without what only some images show."""
+    return [p for p in prices if not p.of and "alone" not in p.shortcut]
 
 
 def from_prices(prices: Mapping[str, Sequence[Price]]) -> list[Share]:
