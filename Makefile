@@ -13,9 +13,8 @@ ifdef SCHEDULER
 export FER_SCHEDULER := $(SCHEDULER)
 endif
 
-ifeq ($(PROFILE),full)  # without a GPU the full study is shown from its records; FER_TRAIN=always trains all the same
-export FER_TRAIN ?= $(if $(SCHEDULER)$(shell command -v nvidia-smi),always,never)
-FIRST := $(if $(SCHEDULER),,$(if $(filter always,$(FER_TRAIN)),queue))
+ifeq ($(PROFILE),full)  # the full study is shown from its records; `make queue` trains what is missing
+export FER_TRAIN ?= $(if $(SCHEDULER),always,never)
 endif
 
 # --- Python: .venv from the hashed lock, or `make PY=python ...` inside an environment of your own -----------------
@@ -46,7 +45,7 @@ ifneq ($(MAKECMDGOALS),clean)
 -include $(RULES)
 endif
 RECORDS := $(wildcard reports/runs/*/done reports/measurements/*/done)
-NEEDS_12 += $(RECORDS)
+NEEDS_16 += $(RECORDS)
 
 SOURCES := $(sort $(wildcard notebooks/[0-9][0-9]_*.ipynb))
 SOLUTIONS := $(if $(filter quick,$(PROFILE)),$(wildcard $(SOURCES:notebooks/%=notebooks/solutions/%)))
@@ -57,7 +56,7 @@ $(RULES): $(MODULES) $(SOURCES) $(SOLUTIONS) $(shell find fer_utils -type d -not
 
 .SECONDEXPANSION:
 $(EXECUTED): $(REPORTS)/$(PROFILE)/%.ipynb: notebooks/%.ipynb notebooks/profiles/$(PROFILE).yaml \
-  fer_utils/study/notebooks.py $$(NEEDS_$$(firstword $$(subst _, ,$$*))) | $(READY) $(FIRST)
+  fer_utils/study/notebooks.py $$(NEEDS_$$(firstword $$(subst _, ,$$*))) | $(READY)
 	@echo "$(PROFILE): $* …"
 	@mkdir -p $(@D); start=$$SECONDS; \
 	  { said=$$($(PY) -m fer_utils execute $< $@ --profile notebooks/profiles/$(PROFILE).yaml 2>&1 >&3); } 3>&1 || \
@@ -68,7 +67,7 @@ print-%: ; @echo '$($*)'
 .PHONY: help reproduce queue test book book-test survival-test browser-test wheel-test webcam detector bench data tables lab lint audit lock clean
 help:  ## show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## */  make \1|/' | column -t -s '|'
-	@echo "  PROFILE=quick (default), cpu or full;  GPU=1 for TensorFlow's CUDA build;  PY=python to use your own environment"
+	@echo "  PROFILE=quick (default) or full;  GPU=1 for TensorFlow's CUDA build;  PY=python to use your own environment"
 	@echo "  SCHEDULER=tcp://host:port trains the runs of \`reproduce\` on the workers of that Dask scheduler"
 
 reproduce: $(EXECUTED)  ## run the study: every notebook under PROFILE (quick: and the solutions), copies in reports/PROFILE/

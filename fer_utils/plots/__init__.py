@@ -1,8 +1,9 @@
 """The study's figures: one function makes and returns one figure, in one style.
 
 Figures are made without pyplot's global state, so a notebook shows each once, as the value of its cell, under
-any Matplotlib backend. Every function takes `caption`, a sentence that goes below the figure, and `profile`:
-figures of the quick profile say that their numbers mean nothing.
+any Matplotlib backend: lines and bars as SVG, images as PNG, both with an alternative text (`described`). Every
+function takes `caption`, a sentence that goes below the figure, and `profile`: figures of the quick profile say
+that their numbers mean nothing.
 
 Every picture of faces goes through `faces` (class means through `mean_faces`), which withholds the faces of
 people unless it is told that the figure stays on the user's own machine (`published=False`).
@@ -16,6 +17,7 @@ from fer_utils.plots.data import (
     pixel_distribution_by_class,
     split_distribution,
 )
+from fer_utils.plots.display import described
 from fer_utils.plots.explain import cascade, class_maps
 from fer_utils.plots.gallery import faces, scenes
 from fer_utils.plots.growth import growth
@@ -48,6 +50,7 @@ __all__ = [
     "confusion_matrices",
     "confusion_matrix",
     "correlation",
+    "described",
     "error_budget",
     "faces",
     "finish",

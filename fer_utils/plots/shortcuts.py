@@ -1,4 +1,4 @@
-"""Figures of notebook 08: prices of shortcuts, the error budget, and curves from simulations."""
+"""Figures of notebook 10: prices of shortcuts, the error budget, and curves from simulations."""
 
 from __future__ import annotations
 

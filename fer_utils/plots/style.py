@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import io
 import textwrap
 from collections.abc import Callable, Sequence
 from typing import ParamSpec, TypeVar
@@ -28,8 +27,9 @@ from fer_utils.data.colours import (  # noqa: F401  some are for the other modul
     SKY,
     VERMILLION,
 )
+from fer_utils.plots.display import StudyFigure
 
-PROFILES = ("quick", "cpu", "full")
+PROFILES = ("quick", "full")
 QUICK_STAMP = "Quick profile: synthetic faces, a few steps: numbers mean nothing"
 
 STYLE: dict[str, object] = {
@@ -70,15 +70,6 @@ _TITLE_HEIGHT = 0.26
 
 P = ParamSpec("P")
 T = TypeVar("T")
-
-
-class StudyFigure(Figure):
-    """A figure that belongs to no pyplot window, and that a notebook shows once under any backend."""
-
-    def _repr_png_(self) -> bytes:
-        buffer = io.BytesIO()
-        self.savefig(buffer, format="png", dpi=100, bbox_inches="tight")
-        return buffer.getvalue()
 
 
 def use_style() -> None:
@@ -131,7 +122,7 @@ def stamp(figure: Figure, profile: str | None) -> Figure:
 
     Args:
         figure: as for `note`.
-        profile: `"quick"`, `"cpu"`, `"full"`, or None for none.
+        profile: `"quick"`, `"full"`, or None for none.
 
     Raises:
         ValueError: another profile.

@@ -42,7 +42,7 @@ _SPLITS = {"usage": "Usage split", "merged": "7,178 merged", "random": "random i
 
 def markdown(records: Sequence[Record]) -> str:
     """The table, one row per question; says so when there is nothing yet."""
-    final = [r for r in records if r.config.score_test and r.config.protocol != PROTOCOL]  # notebook 08 has the others
+    final = [r for r in records if r.config.score_test and r.config.protocol != PROTOCOL]  # notebook 10 has the others
     groups = sorted((g for g in by_configuration(final) if whole(g)), key=_order)
     rows = [_row(group) for group in groups]
     if not rows:

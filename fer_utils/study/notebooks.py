@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-import re
+import resource
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -11,7 +11,9 @@ from typing import Any
 
 import nbformat
 import papermill
+import psutil
 import yaml
+from nbclient.exceptions import DeadKernelError
 
 from fer_utils.files.locks import hold
 from fer_utils.files.paths import project_root
@@ -21,18 +23,12 @@ from fer_utils.files.writing import storage_errors
 SOLUTIONS = "solutions"
 """The folder beside the lessons that holds the solutions of their exercises."""
 
-NOTICE = """> **From records alone.** The settings of the profile `{profile}` ask for trainings that are not on record
-> and could not be done where this copy was made: {reason}
->
-> So this copy was made with the settings of the profile `{instead}`, whose runs are on record. What is not here is
-> not measured."""
+class KernelDied(RuntimeError):
+    """The process that executes a notebook's cells ended by itself."""
 
 
 def execute(notebook: Path, output: Path, profile: Path) -> None:
     """Run all cells of `notebook` with the values of `profile` for the parameters it declares.
-
-    A profile may name another one under `on_record`: where a run is neither on record nor can be trained here, the
-    notebook is executed with the values of that one instead, and says so below its title.
 
     Args:
         notebook: the source, with a `parameters` cell.
@@ -45,27 +41,13 @@ def execute(notebook: Path, output: Path, profile: Path) -> None:
         FileNotFoundError: the notebook or the profile is not there.
         ValueError: the profile sets a parameter that no notebook has.
         papermill.PapermillExecutionError: a cell failed.
+        KernelDied: the kernel ended by itself, most often for want of memory.
     """
-    values = _values(notebook, profile)
-    instead = values.pop("on_record", None)
-    try:
-        _run(notebook, output, values)
-    except papermill.PapermillExecutionError as error:
-        if not instead or not (reason := _not_on_record(error)):
-            raise
-        others = _values(notebook, profile.with_stem(instead))
-        _run(notebook, output, others, NOTICE.format(profile=profile.stem, instead=instead, reason=reason))
-
-
-def _not_on_record(error: papermill.PapermillExecutionError) -> str:
-    """The sentence that says which run is missing, or nothing where the cell failed for another reason."""
-    plain = re.sub(r"\x1b\[[0-9;]*m", "", "\n".join(error.traceback))
-    found = re.findall(r"NotOnRecord: (.+)", plain)
-    return found[0].strip().split(". ")[0].rstrip(".") + "." if found else ""
+    _run(notebook, output, _values(notebook, profile))
 
 
 def _values(notebook: Path, profile: Path) -> dict[str, Any]:
-    """What `profile` sets of the notebook's parameters, and its `on_record`."""
+    """What `profile` sets of the notebook's parameters."""
     for path, kind in ((notebook, "notebook"), (profile, "profile")):
         if not path.is_file():
             there = ", ".join(sorted(other.name for other in path.parent.glob(f"*{path.suffix}"))) or "none"
@@ -78,29 +60,29 @@ def _values(notebook: Path, profile: Path) -> dict[str, Any]:
     declared = declared_parameters(notebook)
     lessons = notebook.parent.parent if notebook.parent.name == SOLUTIONS else notebook.parent
     beside = [*lessons.glob("*.ipynb"), *lessons.glob(f"{SOLUTIONS}/*.ipynb")]
-    known = {"on_record"}.union(*(declared_parameters(path) for path in beside))
+    known = set().union(*(declared_parameters(path) for path in beside))
     if unknown := set(values) - known:
         raise ValueError(
             f"A profile sets only parameters that some notebook declares; {profile} sets also "
             f"{', '.join(sorted(unknown))}. Known are: {', '.join(sorted(known))}."
         )
-    return {name: value for name, value in values.items() if name in declared or name == "on_record"}
+    return {name: value for name, value in values.items() if name in declared}
 
 
-def _run(notebook: Path, output: Path, values: Mapping[str, Any], notice: str = "") -> None:
+def _run(notebook: Path, output: Path, values: Mapping[str, Any]) -> None:
     with storage_errors(output):
         output.parent.mkdir(parents=True, exist_ok=True)
         before = _written(output)
         with hold(output.with_name(f".{output.stem}.claim")):  # where make was killed, its child may still be at it
             if _written(output) == before:
-                _run_alone(notebook, output, values, notice)
+                _run_alone(notebook, output, values)
 
 
 def _written(path: Path) -> int | None:
     return path.stat().st_mtime_ns if path.exists() else None
 
 
-def _run_alone(notebook: Path, output: Path, values: Mapping[str, Any], notice: str) -> None:
+def _run_alone(notebook: Path, output: Path, values: Mapping[str, Any]) -> None:
     partial, failed = output.with_name(f".{output.stem}.partial.ipynb"), output.with_suffix(".failed.ipynb")
     try:
         papermill.execute_notebook(
@@ -110,13 +92,30 @@ def _run_alone(notebook: Path, output: Path, values: Mapping[str, Any], notice: 
     except OSError:
         partial.unlink(missing_ok=True)  # cut off in the midst of a line
         raise
-    except BaseException:
+    except BaseException as error:
         if partial.exists():
             partial.replace(failed)
             print(f"{notebook.name} did not finish; its output up to there is in {failed}", file=sys.stderr)
+        if isinstance(error, DeadKernelError):
+            raise KernelDied(_death(notebook, failed)) from error
         raise
-    os.replace(_tidy(partial, notice), output)
+    os.replace(_tidy(partial), output)
     failed.unlink(missing_ok=True)
+
+
+def _death(notebook: Path, failed: Path) -> str:
+    """Which cell ran when the kernel died, the memory that it had come to use, and what to do about it."""
+    cells = nbformat.read(failed, as_version=4).cells if failed.exists() else []
+    begun = [n for n, cell in enumerate(cells) if cell.metadata.get("papermill", {}).get("start_time")]
+    where = f'the cell "{" ".join(cells[begun[-1]].source.split())[:60]}"' if begun else "its first cell"
+    used = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
+    memory = psutil.virtual_memory()
+    return (
+        f"The kernel of {notebook.name} died while it ran {where}. The largest process of this execution used "
+        f"{used / 2**30:.1f} GiB; the machine has {memory.total / 2**30:.1f} GiB, of which "
+        f"{memory.available / 2**30:.1f} are free now. A kernel that dies without an error has most often been stopped "
+        "for want of memory: close other programs, or execute one notebook at a time (make without -j), and try again."
+    )
 
 
 def declared_parameters(notebook: Path) -> set[str]:
@@ -124,15 +123,9 @@ def declared_parameters(notebook: Path) -> set[str]:
     return set(papermill.inspect_notebook(notebook))
 
 
-def _tidy(path: Path, notice: str) -> Path:
-    """Drop what differs from run to run and says nothing (papermill's time stamps, the kernel's log noise); add notice.
-
-    The notice stands in the first cell, below the title.
-    """
+def _tidy(path: Path) -> Path:
+    """Drop what differs from run to run and says nothing: papermill's time stamps, and the kernel's log noise."""
     notebook = nbformat.read(path, as_version=4)
-    if notice:
-        title, _, rest = notebook.cells[0].source.partition("\n")
-        notebook.cells[0].source = f"{title}\n\n{notice}\n{rest}"
     notebook.metadata.pop("papermill", None)
     for cell in notebook.cells:
         for key in ("papermill", "execution"):

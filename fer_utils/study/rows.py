@@ -162,7 +162,7 @@ def _augmentation(seeds: Sequence[int]) -> list[RunConfig]:
 
 
 def _attention(seeds: Sequence[int]) -> list[RunConfig]:
-    """The variants that notebook 04 compares: the first block, the first fold, validation only."""
+    """The variants that notebook 05 compares: the first block, the first fold, validation only."""
     changes = {"epochs": protocols.recipe("psg2025", "ckplus").epochs, "keep": ("last",), "score_test": False}
     found = []
     for kind in ATTENTIONS:
@@ -172,7 +172,7 @@ def _attention(seeds: Sequence[int]) -> list[RunConfig]:
 
 
 def _searches() -> tuple[Search, ...]:
-    """The two methods that notebook 06 compares with Hyperband, at its cost."""
+    """The two methods that notebook 08 compares with Hyperband, at its cost."""
     from fer_utils.study import tuning
 
     options = {"max_epochs": 10, "model_options": {"batch_norm_momentum": 0.9}}
@@ -180,7 +180,7 @@ def _searches() -> tuple[Search, ...]:
 
 
 def _transfer() -> list[RunConfig]:
-    """As notebook 07 declares it: folds of persons, the head alone and then all layers, beside random weights."""
+    """As notebook 09 declares it: folds of persons, the head alone and then all layers, beside random weights."""
     at_once = (Phase(12, 1e-3, "cosine", warmup_epochs=1),)
     in_two = (Phase(3, 1e-3, trainable="head"), Phase(9, 3e-4, "cosine"))
     found = []

@@ -123,7 +123,8 @@ def check_may_train(config: RunConfig) -> None:
     """
     if os.environ.get("FER_TRAIN") == "never" and config.dataset != "synthetic":
         raise NotOnRecord(
-            f"{called(config)}, and FER_TRAIN=never forbids to train it. Set FER_TRAIN=always to train on this machine."
+            f"{called(config)}, and nothing is trained unasked (FER_TRAIN=never). `make queue` trains what the study "
+            "lacks; with FER_TRAIN=always it is trained here and now."
         )
 
 

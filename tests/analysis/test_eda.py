@@ -196,7 +196,8 @@ def test_figures_need_no_images(faces, summary):
         summaries.mean_faces(means, values["counts_described"], names, **options),
     ]
     for figure in figures:
-        assert figure._repr_png_().startswith(b"\x89PNG")
+        data, _ = figure._repr_mimebundle_()
+        assert {"image/svg+xml", "image/png"} & set(data)
         assert style.QUICK_STAMP in style.notes(figure) and "End." in " ".join(style.notes(figure))
     assert len(figures[2].axes[0].get_images()) == 12
     assert "Means of few images or people are not published." in style.notes(figures[2])

@@ -1,4 +1,4 @@
-"""Notebook 11's camera in a real JupyterLab and a real Chromium, whose camera is a film of the bundled picture."""
+"""Notebook 15's camera in a real JupyterLab and a real Chromium, whose camera is a film of the bundled picture."""
 
 from __future__ import annotations
 
@@ -244,7 +244,7 @@ def test_notebook_11_with_a_camera(lab: Lab, new_page: NewPage) -> None:
 
 def notebook_11(lab: Lab) -> str:
     """Its copy, in the quick profile and with the camera on."""
-    notebook = nbformat.read(ROOT / "notebooks/11_live_demo.ipynb", 4)
+    notebook = nbformat.read(ROOT / "notebooks/15_live_demo.ipynb", 4)
     cell = next(cell for cell in notebook.cells if "parameters" in cell.metadata.get("tags", []))
     cell.source += "\nprofile, webcam, repeats, seconds = 'quick', True, 3, 0.4"
     nbformat.write(notebook, lab.folder / "11.ipynb")

@@ -89,7 +89,7 @@ def closed() -> Iterator[dict[str, Any]]:
     from fer_utils.training import run
 
     subprocess.run(["mount", "-o", "remount,ro", str(PLACE)], check=True)
-    notebook, profile = ROOT / "notebooks/01_exploring_the_data.ipynb", ROOT / "notebooks/profiles/quick.yaml"
+    notebook, profile = ROOT / "notebooks/02_exploring_the_data.ipynb", ROOT / "notebooks/profiles/quick.yaml"
     yield one_line("closed: search", lambda: main([*CALL, "3"]))
     yield one_line("closed: notebook", lambda: main(["execute", str(notebook), str(REPORTS / "01.ipynb"),
                                                  "--profile", str(profile)]))  # fmt: skip

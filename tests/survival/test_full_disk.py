@@ -17,7 +17,7 @@ import pytest
 from killing import ROOT
 
 NAMESPACE = ["unshare", "--mount", *([] if os.geteuid() == 0 else ["--user", "--map-root-user"])]
-NOTEBOOK = "notebooks/01_exploring_the_data.ipynb"
+NOTEBOOK = "notebooks/02_exploring_the_data.ipynb"
 
 
 def mountable() -> bool:
@@ -109,10 +109,10 @@ def reproduce(place: Path, mount: str, **environment: str) -> subprocess.Complet
 def test_make_says_in_one_sentence_what_it_cannot_write(tmp_path: Path, mount: str, reason: str) -> None:
     done = reproduce(tmp_path, mount.format(tmp_path), FER_REPORTS=str(tmp_path / "records"))
     begun, said = done.stdout.splitlines(), done.stderr.splitlines()
-    assert done.returncode == 2 and begun.pop(0).startswith("quick: 01_exploring_the_data")
+    assert done.returncode == 2 and begun.pop(0).startswith("quick: 02_exploring_the_data")
     assert said.pop().startswith("make: *** ")
     (sentence,) = begun + said
     assert reason in sentence
     if "mkdir" not in sentence:
         assert_one_sentence(sentence, reason)
-    assert not list(tmp_path.rglob("01_exploring_the_data.ipynb"))
+    assert not list(tmp_path.rglob("02_exploring_the_data.ipynb"))

@@ -14,7 +14,7 @@ import nbformat
 import psutil
 from killing import ROOT, assert_no_litter
 
-NAME = "01_exploring_the_data"
+NAME = "02_exploring_the_data"
 
 
 @contextmanager

@@ -71,7 +71,7 @@ def test_the_commands_download_nothing(arguments: tuple[str, ...], offline: dict
 
 
 def test_a_notebook_downloads_nothing(offline: dict[str, str], tmp_path: Path) -> None:
-    notebook = ["notebooks/01_exploring_the_data.ipynb", str(tmp_path / "01.ipynb")]
+    notebook = ["notebooks/02_exploring_the_data.ipynb", str(tmp_path / "01.ipynb")]
     done = run(offline, "-m", "fer_utils", "execute", *notebook, "--profile", "notebooks/profiles/quick.yaml")
     assert done.returncode == 0, done.stderr[-2000:]
     assert tried(offline) == ""

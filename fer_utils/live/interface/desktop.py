@@ -39,7 +39,7 @@ class Window:
         """
         if sys.platform.startswith("linux") and not (os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")):
             raise NoDisplayError(
-                "A window needs a display, and this session has none (DISPLAY is not set). Use notebook 11, which "
+                "A window needs a display, and this session has none (DISPLAY is not set). Use notebook 15, which "
                 "shows the camera in the browser, or `python -m fer_utils predict` for files."
             )
         self.title, self._sized = title, False
