@@ -20,6 +20,7 @@ nb_ipywidgets_js = {}
 nb_render_markdown_format = "gfm"
 nb_merge_streams = True
 myst_enable_extensions = ["dollarmath"]
+myst_disable_syntax = ["myst_block_break", "myst_line_comment", "myst_target"]  # a line may begin with % in plain Markdown
 myst_heading_anchors = 4
 myst_url_schemes = ("http", "https", "mailto")
 
@@ -40,13 +41,10 @@ def described(self: NbElementRenderer, data: MimeData) -> list[nodes.Element]:
     A figure that carries none is named after the section that shows it.
     """
     images = render_image(self, data)
-    section = self.renderer.current_node
-    while section.parent is not None and not isinstance(section, nodes.section):
-        section = section.parent
-    title = section.next_node(nodes.title)
+    titles = [title.astext() for title in self.renderer.document.findall(nodes.title)]
     for image in images:
-        alt = data.output_metadata.get(data.mime_type, {}).get("alt")
-        image["alt"] = alt or f"Figure of the section “{title.astext() if title else self.renderer.document['source']}”"
+        told = data.output_metadata.get(data.mime_type, {}).get("alt")
+        image["alt"] = told or f"Figure of the section “{titles[-1] if titles else 'without a title'}”"
     return images
 
 

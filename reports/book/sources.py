@@ -18,7 +18,7 @@ from typing import Any
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
-BESIDE = ("fer_utils", "tests", "notebooks/profiles", "Makefile", "LICENSE", "CITATION.cff", "environment.yml", "pyproject.toml")
+BESIDE = ("fer_utils", "tests", "notebooks/profiles", "Makefile", "LICENSE", "CITATION.cff", "environment.yml")
 """What pages may link to and the book has no page of: the reader gets the file."""
 PARTS = {
     "sentence": r"\A# .+?\n\n(.+?)\n\n",
@@ -62,8 +62,8 @@ def lay_out(folder: Path, edition: Path) -> None:
 
 def without_folders(text: str, place: Path) -> str:
     """Markdown whose links to folders, of which the book has no page, are their text alone; `place` holds the text."""
-    kept = lambda link: link[1] if (place / link[2]).is_dir() else link[0]
-    return re.sub(r"\[([^\[\]]+)\]\(([^()#:\s]+)\)", kept, text)
+    link = re.compile(r"\[([^\[\]]+)\]\(([^()#:\s]+)\)")
+    return link.sub(lambda found: found[1] if (place / found[2]).is_dir() else found[0], text)
 
 
 def read(edition: Path) -> Iterator[Page]:
@@ -104,7 +104,8 @@ def summary(name: str, notebook: dict[str, Any]) -> str:
     outputs = [output for cell in notebook["cells"] for output in cell.get("outputs", [])]
     shown = ["".join(output.get("data", {}).get("text/markdown", "")) for output in outputs]
     answers = [text for text in shown if text.startswith("> **Answer.**")]
-    return "\n\n".join([f"### [{title}](notebooks/{name})", *([question[1]] if question else []), *answers[:1]])
+    asked = f"**[{title}](notebooks/{name})**" + (f" {question[1]}" if question else "")
+    return "\n\n".join([asked, *answers[:1]])
 
 
 if __name__ == "__main__":
