@@ -107,9 +107,10 @@ data: $(READY)  ## say which datasets are here, check their counts, and how to g
 	$(PY) -m fer_utils data $(if $(FETCH),--fetch $(FETCH))
 
 BOOK := build/book
+EDITION := reports/full
 book: $(BOOK_READY)  ## build the book, a site of the executed notebooks and the reports, in build/book/site (no network needed)
 	@rm -rf $(BOOK)
-	$(PY) reports/book/sources.py $(BOOK)/sources
+	$(PY) reports/book/sources.py $(BOOK)/sources --edition $(EDITION)
 	$(PY) -m sphinx -q -W --keep-going -b html -d $(BOOK)/doctrees -c reports/book $(BOOK)/sources $(BOOK)/site
 	@echo "The book is in $(BOOK)/site/index.html"
 
@@ -131,6 +132,7 @@ detector: $(READY)  ## fetch YuNet, a detector of 230 KB, into the user's cache,
 
 audit: $(READY)  ## look for known vulnerabilities among the locked packages (needs the network)
 	$(PY) .ci/audit $(VENV)/audit $(LOCK)
+	$(PY) .ci/audit $(VENV)/audit requirements-book.lock
 
 lock:  ## resolve pyproject.toml anew into the lock files (needs uv)
 	uv pip compile pyproject.toml --extra study --extra tensorflow --extra jax --extra bench --extra notebooks --extra test --extra cluster $(UV_LOCK) -o requirements.lock

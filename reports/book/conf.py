@@ -20,7 +20,7 @@ nb_ipywidgets_js = {}
 nb_render_markdown_format = "gfm"
 nb_merge_streams = True
 myst_enable_extensions = ["dollarmath"]
-myst_disable_syntax = ["myst_block_break", "myst_line_comment", "myst_target"]  # a line may begin with % in plain Markdown
+myst_disable_syntax = ["myst_block_break", "myst_line_comment", "myst_target"]  # a line of prose may begin with %
 myst_heading_anchors = 4
 myst_url_schemes = ("http", "https", "mailto")
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Callable
@@ -44,18 +45,16 @@ def edition(tmp_path: Path) -> Callable[..., Path]:
 
 @pytest.fixture(scope="session")
 def build(tmp_path_factory: pytest.TempPathFactory) -> Callable[[Path], Path]:
-    """Builds the book from an edition as `make book` does, a warning being an error; the folder of its pages."""
+    """`make book` from an edition, where a warning is an error; returns the folder of the pages."""
+
+    environment = {k: v for k, v in os.environ.items() if not k.startswith(("MAKE", "MFLAGS"))}
 
     def built(edition: Path) -> Path:
         folder = tmp_path_factory.mktemp("book")
-        calls = [
-            ["reports/book/sources.py", folder / "sources", "--edition", edition],
-            ["-m", "sphinx", "-q", "-W", "--keep-going", "-d", folder / "doctrees", "-c", "reports/book"],
-        ]
-        calls[1] += [folder / "sources", folder / "site"]
-        for call in calls:
-            done = subprocess.run([sys.executable, *map(str, call)], cwd=ROOT, capture_output=True, text=True)
-            assert done.returncode == 0, done.stderr
+        call = ["make", "book", f"PY={sys.executable}", f"BOOK={folder}", f"EDITION={edition}"]
+        done = subprocess.run(call, cwd=ROOT, env=environment, capture_output=True, text=True)
+        assert done.returncode == 0, done.stderr
+        assert f"The book is in {folder}/site/index.html" in done.stdout
         return folder / "site"
 
     return built
