@@ -186,7 +186,7 @@ def test_every_committed_run_holds() -> None:
 
 def test_readme_names_every_notebook() -> None:
     text = (ROOT / "README.md").read_text(encoding="utf-8")
-    assert set(re.findall(r"\(notebooks/([^)]+\.ipynb)\)", text)) == {notebook.name for notebook in NOTEBOOKS}
+    assert set(re.findall(r"\(notebooks/(\d\d_[^)]+)\)", text)) == {notebook.name for notebook in NOTEBOOKS}
 
 
 def test_tensorflow_is_imported_in_one_module_alone() -> None:

@@ -117,13 +117,14 @@ def _rerun(options: argparse.Namespace) -> int:
 
 def _tables(options: argparse.Namespace) -> int:
     from fer_utils.files.paths import project_root
-    from fer_utils.report import one_page, pages, records_index
+    from fer_utils.report import pages, pictures, records_index
 
     written = pages.blocks(project_root() / "reports/runs")
     for page, names in pages.PAGES.items():
         changed = pages.update(project_root() / page, {name: written[name] for name in names})
         print(f"{page}: {'updated' if changed else 'up to date'}")
-    print(f"reports/{one_page.PICTURE}: {'updated' if one_page.draw(records_index.read()) else 'up to date'}")
+    for name, changed in pictures.draw_all(records_index.read()).items():
+        print(f"reports/{name}: {'updated' if changed else 'up to date'}")
     return 0
 
 

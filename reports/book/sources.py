@@ -24,7 +24,7 @@ PARTS = {
     "sentence": r"\A# .+?\n\n(.+?)\n\n",
     "figure": r"^(!\[[^\]]+\]\([^)]+\))$",
     "commands": r"^(```bash\n.+?\n```)$",
-    "results": r"^<!-- claims: written by `make tables` -->\n(.+?)\n<!-- claims end -->$",
+    "results": r"^## Results\n\n(.+?)\n(?=## )",
 }
 """Where README.md has what stands on the first page, too."""
 

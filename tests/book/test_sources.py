@@ -40,11 +40,12 @@ def test_the_first_page_has_questions_and_answers_of_the_executed_notebooks(
 def test_the_first_page_is_filled_from_readme(sources: ModuleType) -> None:
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
     page = sources.first_page(readme, [])
-    assert "<!--" not in page and "](reports/five_reports.png)" in page and "make reproduce" in page
-    assert readme.split("<!-- claims: written by `make tables` -->\n")[1].split("\n<!--")[0] in page
+    assert not any(f"<!-- {part} -->" in page for part in [*sources.PARTS, "notebooks"])
+    assert "](reports/five_reports.png)" in page and "make reproduce" in page
+    assert readme.split("## Results\n")[1].split("\n## ")[0].strip() in page
 
 
-@pytest.mark.parametrize("lost", ["![", "```bash", "<!-- claims: "])
+@pytest.mark.parametrize("lost", ["![", "```bash", "## Results"])
 def test_a_readme_without_a_part_of_the_first_page_is_refused(sources: ModuleType, lost: str) -> None:
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
     with pytest.raises(ValueError, match=r"first page shows the \w+ of README\.md"):
