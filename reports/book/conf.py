@@ -6,14 +6,12 @@ from docutils import nodes
 from latex2mathml.converter import convert
 from myst_nb.core.render import MimeData, NbElementRenderer
 from sphinx.application import Sphinx
+from sphinx.errors import SphinxError
 from sphinx.writers.html5 import HTML5Translator
 
 project = "fer-study"
-copyright = ""
-html_show_copyright = False
 extensions = ["myst_nb"]
 include_patterns = ["index.md", "README.md", "notebooks/**", "reports/*.md"]
-exclude_patterns = ["**.yaml"]
 
 nb_execution_mode = "off"
 nb_ipywidgets_js = {}
@@ -30,7 +28,14 @@ html_static_path = ["static"]
 html_css_files = ["book.css"]
 html_js_files = ["book.js"]
 html_copy_source = False
-html_theme_options = {"use_download_button": False, "home_page_in_toc": True, "show_toc_level": 2}
+html_theme_options = {
+    "use_download_button": False,
+    "home_page_in_toc": True,
+    "show_toc_level": 2,
+    "footer_content_items": "extra-footer.html",
+    "extra_footer": "<p>These models predict the label that annotators gave to a picture of an expression. "
+    "That is not an emotion felt, and they must not be used to judge people.</p>",
+}
 html_context = {"default_mode": "auto"}
 html_math_renderer = "mathml"
 
@@ -55,7 +60,10 @@ NbElementRenderer.render_image = described
 def mathml(self: HTML5Translator, node: nodes.math | nodes.math_block) -> None:
     """Write a formula as MathML, which browsers draw without a script."""
     block = isinstance(node, nodes.math_block)
-    formula = convert(node.astext(), display="block" if block else "inline").replace(r"\_", "_")
+    try:
+        formula = convert(node.astext(), display="block" if block else "inline").replace(r"\_", "_")
+    except Exception as error:  # the converter's own have no common parent
+        raise SphinxError(f"A formula of {node.source} is no LaTeX that MathML can say; mend {node.astext()!r}") from error
     self.body.append(f'<div class="math">{formula}</div>\n' if block else formula)
     raise nodes.SkipNode
 
