@@ -63,7 +63,7 @@ def mathml(self: HTML5Translator, node: nodes.math | nodes.math_block) -> None:
     try:
         formula = convert(node.astext(), display="block" if block else "inline").replace(r"\_", "_")
     except Exception as error:  # the converter's own have no common parent
-        raise SphinxError(f"A formula of {node.source} is no LaTeX that MathML can say; mend {node.astext()!r}") from error
+        raise SphinxError(f"A formula of {node.source} cannot be shown; mend {node.astext()!r}") from error
     self.body.append(f'<div class="math">{formula}</div>\n' if block else formula)
     raise nodes.SkipNode
 
