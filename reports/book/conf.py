@@ -24,6 +24,7 @@ myst_url_schemes = ("http", "https", "mailto")
 
 html_theme = "sphinx_book_theme"
 html_title = "fer-study"
+html_favicon = "static/face.svg"
 html_static_path = ["static"]
 html_css_files = ["book.css"]
 html_js_files = ["book.js"]
