@@ -8,8 +8,8 @@ import pandas as pd
 
 NOTEBOOKS = {
     "02": "02_exploring_the_data", "03": "03_preprocessing", "04": "04_baseline_cnns", "05": "05_xception_attention",
-    "06": "06_training_curves", "07": "07_losses", "09": "09_transfer_learning", "10": "10_protocols", "12": "12_explanation",
-    "15": "15_live_demo",
+    "06": "06_training_curves", "07": "07_losses", "09": "09_transfer_learning", "10": "10_protocols",
+    "12": "12_explanation", "15": "15_live_demo",
 }  # fmt: skip
 
 
