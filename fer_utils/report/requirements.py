@@ -39,7 +39,7 @@ _VIDEO = ("frames/s", "median, ms", "p95")
 _IMAGENET = "ImageNet's weights, as long as no record starts from them"
 
 REQUIREMENTS: tuple[Requirement, ...] = (
-    Requirement("psg2025", "Xception with spatial attention, three blocks of training", "notebook 05",
+    Requirement("psg2025", "Xception with spatial attention, three blocks of training", "notebooks 05 and 06",
                 answers.headline("psg2025"), "where fewer than its 300 epochs are on record, the line says so"),
     Requirement("psg2025", "Channel attention (SE) and CBAM", "notebook 05; `python -m fer_utils queue`",
                 answers.attention),
