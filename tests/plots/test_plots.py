@@ -117,7 +117,7 @@ def test_mixed_ckplus_shows_publishable_subjects_with_their_notice():
     overlays = [np.full((2, 2), 0.1 * i) for i in range(4)]
     figure = plots.faces(images, dataset_name="ckplus", subjects=subjects, overlays=overlays)
     assert [holds(figure, image) for image in images] == [False, True, False, True]
-    assert len(drawn(figure)) == 4
+    assert len(drawn(figure)) == 4 + 2  # two faces, their two maps, and the colour bar on its grey
     assert "©Jeffrey Cohn" in style.notes(figure)
     assert any("faces of 2 of these 4 images are not published" in text for text in style.notes(figure))
 
