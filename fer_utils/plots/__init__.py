@@ -17,6 +17,7 @@ from fer_utils.plots.data import (
     pixel_distribution_by_class,
     split_distribution,
 )
+from fer_utils.plots.demo import risk_coverage, timeline
 from fer_utils.plots.display import described
 from fer_utils.plots.explain import cascade, class_maps
 from fer_utils.plots.gallery import faces, scenes
@@ -69,6 +70,7 @@ __all__ = [
     "predictions_grid",
     "reliability",
     "report_heatmap",
+    "risk_coverage",
     "roc_curves",
     "sample_grid",
     "scenes",
@@ -78,5 +80,6 @@ __all__ = [
     "stamp",
     "starts",
     "stress_curves",
+    "timeline",
     "use_style",
 ]
