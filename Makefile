@@ -59,7 +59,7 @@ $(EXECUTED): $(REPORTS)/$(PROFILE)/%.ipynb: notebooks/%.ipynb notebooks/profiles
 	  echo "$(PROFILE): $* done in $$((SECONDS - start)) s"
 
 print-%: ; @echo '$($*)'
-.PHONY: help reproduce queue test survival-test browser-test wheel-test webcam detector bench data tables lab lint audit lock clean
+.PHONY: help reproduce edition queue test survival-test browser-test wheel-test webcam detector bench data tables lab lint audit lock clean
 help:  ## show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## */  make \1|/' | column -t -s '|'
 	@echo "  PROFILE=quick (default) or full;  GPU=1 for TensorFlow's CUDA build;  PY=python to use your own environment"
@@ -67,6 +67,11 @@ help:  ## show this list
 
 reproduce: $(EXECUTED)  ## run the study: every notebook under PROFILE (quick: and the solutions), copies in reports/PROFILE/
 	@echo "$(PROFILE): $(words $(EXECUTED)) notebooks are up to date in $(REPORTS)/$(PROFILE)/"
+
+edition: $(READY)  ## execute the full edition anew, without data, and compare what it says with the committed copies
+	rm -rf build/edition
+	FER_DATA=$(CURDIR)/build/edition/no-data $(MAKE) reproduce PROFILE=full REPORTS=build/edition
+	$(PY) -m fer_utils compare reports/full build/edition/full
 
 queue: $(READY)  ## train what the full study lacks, most valuable first, on any machine (MINUTES=, ITEMS=, WORKERS=side by side)
 	$(PY) -m fer_utils queue --run $(if $(WORKERS),--workers $(WORKERS)) $(if $(MINUTES),--minutes $(MINUTES)) $(if $(ITEMS),--items $(ITEMS))

@@ -18,27 +18,27 @@ def add(commands: argparse._SubParsersAction) -> None:
 
 
 def _add_predict(commands: argparse._SubParsersAction) -> None:
-    from fer_utils.live.detection import fetch
-
     parser = commands.add_parser("predict", help="predicted expressions in images, folders, videos")
     parser.add_argument("paths", nargs="*", type=Path, metavar="PATH", help="image, video (sound is lost) or folder")
-    parser.add_argument("--out", type=Path, default=Path("predictions"), help="folder for copies and predictions.csv")
-    parser.add_argument("--model", help="an exported .onnx file or a run's id (default: the one that ships)")
-    fetch.add_options(parser)
-    parser.add_argument("--overwrite", action="store_true", help="replace files of an earlier call in --out")
+    _add_recognition(parser, Path("predictions"), "copies and predictions.csv")
     parser.set_defaults(command=_predict)
 
 
 def _add_evaluate(commands: argparse._SubParsersAction) -> None:
-    from fer_utils.live.detection import fetch
-
     parser = commands.add_parser("evaluate", help="how good it is on your own pictures, in one folder per expression")
     parser.add_argument("folder", type=Path, help="holds a folder of pictures for each expression: angry, happy, ...")
-    parser.add_argument("--out", type=Path, default=Path("evaluation"), help="folder for the tables")
+    _add_recognition(parser, Path("evaluation"), "the tables")
+    parser.set_defaults(command=_evaluate)
+
+
+def _add_recognition(parser: argparse.ArgumentParser, out: Path, written: str) -> None:
+    """What is recognised with, and where the answers go."""
+    from fer_utils.live.detection import fetch
+
+    parser.add_argument("--out", type=Path, default=out, help=f"folder for {written} (default: {out})")
     parser.add_argument("--model", help="an exported .onnx file or a run's id (default: the one that ships)")
     fetch.add_options(parser)
-    parser.add_argument("--overwrite", action="store_true", help="replace tables of an earlier call in --out")
-    parser.set_defaults(command=_evaluate)
+    parser.add_argument("--overwrite", action="store_true", help="replace files of an earlier call in --out")
 
 
 def _add_crop(commands: argparse._SubParsersAction) -> None:

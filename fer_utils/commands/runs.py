@@ -1,4 +1,4 @@
-"""`runs`, `rerun` and `tables`: what is on record; `execute` a notebook; `export` a network."""
+"""`runs`, `rerun` and `tables`: what is on record; `execute` a notebook, `compare` editions; `export` a network."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ def add(commands: argparse._SubParsersAction) -> None:
     _add_rerun(commands)
     _add_tables(commands)
     _add_execute(commands)
+    _add_compare(commands)
     _add_export(commands)
 
 
@@ -49,6 +50,13 @@ def _add_execute(commands: argparse._SubParsersAction) -> None:
     parser.add_argument("output", type=Path, help="the executed copy; written only when every cell has run")
     parser.add_argument("--profile", type=Path, required=True, help="e.g. notebooks/profiles/quick.yaml")
     parser.set_defaults(command=_execute)
+
+
+def _add_compare(commands: argparse._SubParsersAction) -> None:
+    parser = commands.add_parser("compare", help="whether two executions of the notebooks say the same")
+    parser.add_argument("committed", type=Path, help="folder of executed copies, e.g. reports/full")
+    parser.add_argument("executed", type=Path, help="folder of copies that were made now")
+    parser.set_defaults(command=_compare)
 
 
 def _add_export(commands: argparse._SubParsersAction) -> None:
@@ -109,13 +117,14 @@ def _rerun(options: argparse.Namespace) -> int:
 
 def _tables(options: argparse.Namespace) -> int:
     from fer_utils.files.paths import project_root
-    from fer_utils.report import one_page, pages, records_index
+    from fer_utils.report import pages, pictures, records_index
 
     written = pages.blocks(project_root() / "reports/runs")
     for page, names in pages.PAGES.items():
         changed = pages.update(project_root() / page, {name: written[name] for name in names})
         print(f"{page}: {'updated' if changed else 'up to date'}")
-    print(f"reports/{one_page.PICTURE}: {'updated' if one_page.draw(records_index.read()) else 'up to date'}")
+    for name, changed in pictures.draw_all(records_index.read()).items():
+        print(f"reports/{name}: {'updated' if changed else 'up to date'}")
     return 0
 
 
@@ -124,6 +133,14 @@ def _execute(options: argparse.Namespace) -> int:
 
     execute(options.notebook, options.output, options.profile)
     return 0
+
+
+def _compare(options: argparse.Namespace) -> int:
+    from fer_utils.study.edition import differences
+
+    found = differences(options.committed, options.executed)
+    print("\n\n".join(found) or f"{options.executed} says what {options.committed} says.")
+    return 1 if found else 0
 
 
 def _export(options: argparse.Namespace) -> int:

@@ -10,6 +10,7 @@ people unless it is told that the figure stays on the user's own machine (`publi
 """
 
 from fer_utils.data.publishing import CKPLUS_NOTICE, PUBLISHABLE_CKPLUS_SUBJECTS, may_publish
+from fer_utils.plots.architecture import network_chain, separable_convolution
 from fer_utils.plots.curves import comparison, learning_curves, roc_curves
 from fer_utils.plots.data import (
     class_distribution,
@@ -61,6 +62,7 @@ __all__ = [
     "marginal_effect",
     "may_publish",
     "mean_faces",
+    "network_chain",
     "new_figure",
     "note",
     "parallel_coordinates",
@@ -73,6 +75,7 @@ __all__ = [
     "sample_grid",
     "scenes",
     "search_progress",
+    "separable_convolution",
     "simulated",
     "split_distribution",
     "stamp",

@@ -1,4 +1,4 @@
-"""Figures of notebook 10: prices of shortcuts, the error budget, and curves from simulations."""
+"""Figures of notebooks 01 and 10: curves from simulations, prices of shortcuts, the error budget."""
 
 from __future__ import annotations
 
@@ -147,7 +147,7 @@ def simulated(
         ends = []
         for colour, column in zip(cycle, table, strict=False):
             values = (100 if percent else 1) * table[column].to_numpy(float)
-            ax.plot(table.index, values, color=colour, marker="o", ms=3.5)
+            ax.plot(table.index, values, color=colour, marker="o", ms=3.5, label=column)
             ends.append((values[-1], column, colour))
         if (height := (references or {}).get(name)) is not None:
             ax.axhline(height, color=style.INK, lw=0.9, ls="--", zorder=1)

@@ -1,26 +1,21 @@
-"""The study on one page, from committed records: tables, the reading of prices, and the first figure with its numbers.
+"""The study on one page, from committed records: tables, the reading of prices, and the first figure.
 
 Nothing measured is written here: what no record holds is "not measured".
 """
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
-from PIL import Image
 
 from fer_utils import plots
 from fer_utils.analysis import ensembling
 from fer_utils.analysis.eda import TITLES
 from fer_utils.analysis.prices.experiments import Price
-from fer_utils.files.paths import project_root
-from fer_utils.files.writing import atomic
 from fer_utils.plots.shortcuts import KINDS
 from fer_utils.records import Record
 from fer_utils.report import headlines
@@ -32,9 +27,6 @@ from fer_utils.study import queue
 
 GAP = "as reported − sound, last epochs"
 """Heading of the column that compares the two protocols by one rule."""
-
-PICTURE, CHUNK, WIDTH = "five_reports.png", "fer_utils", 1600
-"""The first figure's file in `reports/`, its text chunk that holds the numbers as JSON, and its width in pixels."""
 
 
 def cell(measured: Measured | None) -> str:
@@ -68,8 +60,26 @@ def gap(line: Line) -> str:
     return line.gap.points() if line.gap else "–"
 
 
+def summary(found: Sequence[Line]) -> str:
+    """The lines as README.md's table: what each protocol's own epoch scores, the seeds behind it and the budget."""
+    text = [f"| system | data | claimed | {REPORTED} | {SOUND} | seeds, budget |", "|---|---|---|---|---|---|"]
+    for line in found:
+        sides = [_short(line.dots[name]) if name in line.found else "–" for name in (REPORTED, SOUND)]
+        budgets = [f"{m.seeds} seed{'s' * (m.seeds > 1)}, {m.budget}" for m in line.dots.values() if m]
+        cells = [f"{line.system}: {line.detail}", line.data, line.printed or "–", *sides]
+        text.append(f"| {' | '.join([*cells, '; '.join(dict.fromkeys(budgets)) or '–'])} |")
+    return "\n".join(text)
+
+
+def _short(measured: Measured | None) -> str:
+    if measured is None:
+        return NOT_MEASURED
+    number, _, interval = measured.interval.percent().partition(" ")
+    return f"**{number}** {interval}{', on training images' if measured.variant else ''}"
+
+
 def markdown(found: Sequence[Line]) -> str:
-    """The lines as a short table for README.md: one row per report and dataset, then the study's own systems."""
+    """The lines as a table for a page: one row per report and dataset, then the study's own systems."""
     text = [f"| system | data | claimed | {REPORTED} | {SOUND} | {GAP} | hardware |", "|---|---|---|---|---|---|---|"]
     for line in found:
         cells = [f"{line.system}: {line.detail}", line.data]
@@ -179,31 +189,3 @@ def _caption(found: Sequence[Line]) -> str:
     """Where the numbers come from, and how far training was from the report's where it was shorter."""
     own = {line.system for line in found if line.system in headlines.OWN}
     return (f"{', '.join(sorted(own))}: this study's own. " if own else "") + "From committed records."
-
-
-def draw(shelf: Shelf, path: Path | None = None) -> bool:
-    """Write the first figure as PNG with its numbers inside, unless the file holds these numbers already.
-
-    Args:
-        shelf: what is on record.
-        path: default `reports/five_reports.png` of the project.
-
-    Returns:
-        Whether the file was written.
-    """
-    path, found = path or project_root() / "reports" / PICTURE, headlines.lines(shelf)
-    if path.is_file() and drawn(path) == numbers(found):
-        return False
-    picture = figure(found)
-    with atomic(path, "wb") as file:
-        picture.savefig(
-            file, format="png", dpi=WIDTH / picture.get_size_inches()[0],
-            metadata={CHUNK: json.dumps(numbers(found), ensure_ascii=True)},
-        )  # fmt: skip
-    return True
-
-
-def drawn(path: Path) -> dict[str, Any]:
-    """The numbers that a picture of `draw` holds; empty where it holds none."""
-    with Image.open(path) as picture:
-        return json.loads(picture.info.get(CHUNK, "{}"))

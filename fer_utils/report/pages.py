@@ -24,9 +24,10 @@ from fer_utils.study.pooling import EPOCHS, by_configuration, result, right_answ
 from fer_utils.study.protocols import Recipe, recipe
 
 PAGES = {
-    "README.md": ("claims", "prices", "speed"),
-    "reports/README.md": ("results", "prices", "growth"),
-    "reports/model_card.md": ("card", "speed"),
+    "README.md": ("summary",),
+    "reports/README.md": ("claims", "results", "prices", "growth"),
+    "reports/model_card.md": ("card",),
+    "reports/recognizer.md": ("speed",),
     "reports/the_five_reports.md": ("counterparts", "granularity", "contradictions"),
 }
 """Which of `blocks` stand on which page of the project."""
@@ -178,9 +179,10 @@ def _workers(growth_path: Path) -> str:
 
 def blocks(store: Path) -> dict[str, str]:
     """What `make tables` writes between the markers of a page, by the block's name: see `PAGES`."""
-    shipped = model_card.shipped()
+    shipped, lines = model_card.shipped(), headlines.lines(records_index.read(store.parent))
     return {
-        "claims": one_page.markdown(headlines.lines(records_index.read(store.parent))),
+        "summary": one_page.summary(lines),
+        "claims": one_page.markdown(lines),
         "results": markdown(find_all(store)),
         "prices": f"{tables.markdown(tables.on_record(store))}\n\n{tables.notes(store)}".rstrip(),
         "speed": speed(store.parent / "measurements"),

@@ -45,6 +45,7 @@ class Computed:
     def regions(self) -> list[Region]:
         shipped = measured.shipped(self.runs)
         blocks = {
+            "summary": (2, systems.summary(self.runs)),
             "claims": (2, systems.claims(self.runs)),
             "results": (3, systems.results(self.runs)),
             "prices": (2, prices(*self.priced)),
@@ -53,16 +54,16 @@ class Computed:
             "growth": (1, measured.growth()),
         }
         places = {
-            "README.md": ("claims", "prices", "speed"), "reports/README.md": ("results", "prices", "growth"),
-            "reports/model_card.md": ("card", "speed"),
+            "README.md": ("summary",), "reports/README.md": ("claims", "results", "prices", "growth"),
+            "reports/model_card.md": ("card",), "reports/recognizer.md": ("speed",),
         }  # fmt: skip
         found = [Region(page, name, _block(name), *blocks[name]) for page, names in places.items() for name in names]
-        verdicts = measured.verdicts(self.runs, self.priced[0])
+        verdicts, page = measured.verdicts(self.runs, self.priced[0]), "reports/recognizer.md"
         return [
             *found,
-            Region("README.md", "the model that ships", _paragraph("The model that ships"), 0, measured.shipping()),
-            Region("README.md", "upright faces", _paragraph("Faces are found by"), 0, measured.finding()),
-            Region("README.md", "detectors", _table("| detector |"), 1, measured.detectors()),
+            Region(page, "the model that ships", _paragraph("The model that ships"), 0, measured.shipping()),
+            Region(page, "upright faces", _paragraph("Faces are found by"), 0, measured.finding()),
+            Region(page, "detectors", _table("| detector |"), 1, measured.detectors()),
             Region("reports/the_five_reports.md", "verdicts", measured.recorded, 2, verdicts),
         ]
 

@@ -1,4 +1,4 @@
-"""What README's first table and the table of all runs must print, computed a second time from stored predictions.
+"""What the tables of systems and the table of all runs must print, computed a second time from stored predictions.
 
 Cells are given as texts of which only numbers and a few telling words are compared, see `pages.tokens`.
 """
@@ -57,10 +57,58 @@ _NEUTRAL = {
 }  # fmt: skip
 
 
+class Row(NamedTuple):
+    """What stands for a system: the number claimed, and each protocol's runs; None for one that it has not."""
+
+    claimed: str
+    system: System | None
+    reported: list[Run] | None
+    sound: list[Run]
+
+
 def claims(runs: Sequence[Run]) -> Lines:
-    """README's first table: by system and data the cells behind them."""
+    """The long table of systems: by system and data the cells behind them."""
     head = "system | data"
     rows = {head: ["claimed", "re-run as reported", "sound", "as reported − sound, last epochs", "hardware"]}
+    for name, row in systems(runs).items():
+        left, gap = ("–", "–") if row.reported is None else (
+            cell(row.reported, row.system, "reported"), _gap(row.reported, row.sound)
+        )  # fmt: skip
+        sides = [side for side in (row.reported, row.sound) if side]
+        rows[name] = [row.claimed, left, cell(row.sound, row.system, "sound"), gap, _hardware(*sides)]
+    return rows
+
+
+def summary(runs: Sequence[Run]) -> Lines:
+    """README's table: the kept epoch's accuracy of each protocol, seeds and budget."""
+    rows = {"system | data": ["claimed", "re-run as reported", "sound", "seeds, budget"]}
+    for name, row in systems(runs).items():
+        left = "–" if row.reported is None else _short(row.reported, row.system, "reported")
+        budgets = [_seeds_and_budget(side, row.system) for side in (row.reported, row.sound) if side]
+        rows[name] = [
+            row.claimed, left, _short(row.sound, row.system, "sound"), "; ".join(dict.fromkeys(budgets)) or "–"
+        ]  # fmt: skip
+    return rows
+
+
+def _short(group: Sequence[Run], system: System | None, kind: str) -> str:
+    if not group:
+        return "not measured"
+    on_training = system is not None and kind == "reported" and system.model == "cutm2024"
+    value = _on_training(group)[0] if on_training else _on_test(group, group[0].config["keep"][0])[0]
+    return percent(value)
+
+
+def _seeds_and_budget(group: Sequence[Run], system: System | None) -> str:
+    ran, full = sum(group[0].epochs), system and sum(system.phases)
+    note = ", bfloat16" if group[0].config["precision"] != "float32" else ""
+    budget = f"{ran} of {full} epochs" if full and ran < full else f"{ran} epochs"
+    return f"{len(seeds(group))} seeds, {budget}{note}"
+
+
+def systems(runs: Sequence[Run]) -> dict[str, Row]:
+    """By system and data what the tables of systems are made of."""
+    rows = {}
     for system in SYSTEMS:
         sides: dict[str, tuple[list, list]] = {"": ([], [])}
         for i, kind in enumerate(("reported", "sound")):
@@ -69,14 +117,12 @@ def claims(runs: Sequence[Run]) -> Lines:
         for change, found in sides.items():
             reported, sound = (_first(side, system.phases) for side in found)
             name = f"{system.report}: {system.words}" + (f", *modified*: {change}" if change else "")
-            rows[f"{name} | {DATA[system.dataset]}"] = [
-                "–" if change else system.claimed, cell(reported, system, "reported"), cell(sound, system, "sound"),
-                _gap(reported, sound), _hardware(reported, sound),
-            ]  # fmt: skip
+            claimed = "–" if change else system.claimed
+            rows[f"{name} | {DATA[system.dataset]}"] = Row(claimed, system, reported, sound)
     return rows | _own(runs)
 
 
-def _own(runs: Sequence[Run]) -> Lines:
+def _own(runs: Sequence[Run]) -> dict[str, Row]:
     found: dict[str, list] = {}
     for group in groups(r for r in runs if r.config["model"] in OWN and r.config["score_test"]):
         config, data = group[0].config, group[0].config["dataset"]
@@ -87,10 +133,7 @@ def _own(runs: Sequence[Run]) -> Lines:
         start = config["start_from"].partition("-")[0]
         detail = f"pre-trained on {DATA[start]}" if start else "from random weights"
         found.setdefault(f"{config['model']}: {detail} | {DATA[data]}", []).append(group)
-    return {
-        name: ["–", "–", cell(best := _first(side, None), None, "sound"), "–", _hardware(best)]
-        for name, side in found.items()
-    }
+    return {name: Row("–", None, None, _first(side, None)) for name, side in found.items()}
 
 
 def _follows(run: Run, system: System, kind: str) -> bool:

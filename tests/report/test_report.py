@@ -18,7 +18,7 @@ from fer_utils.analysis.prices import tables
 from fer_utils.data.splits import SplitSpec
 from fer_utils.evaluation import statistics
 from fer_utils.records.config import Phase, RunConfig
-from fer_utils.report import answers, headlines, one_page, records_index, requirements
+from fer_utils.report import answers, headlines, one_page, pictures, records_index, requirements
 from fer_utils.report.audit import claims
 from fer_utils.report.audit.verdicts import NOT_MEASURED
 from fer_utils.report.headlines import REPORTED, SOUND, Line
@@ -220,25 +220,29 @@ def test_the_queue_loses_what_is_on_record(reports: Path) -> None:
 
 
 def test_a_picture_holds_its_numbers_and_is_drawn_again_when_they_change(reports: Path) -> None:
-    path = reports / one_page.PICTURE
+    def written() -> bool:
+        return pictures.draw_all(records_index.read(reports), reports)["five_reports.png"]
+
+    path = reports / "five_reports.png"
     model2(reports)
-    assert one_page.draw(records_index.read(reports), path)
+    assert written()
     with Image.open(path) as picture:
-        assert abs(picture.width - one_page.WIDTH) <= 2
+        assert abs(picture.width - pictures.WIDTH) <= 2
         assert picture.convert("RGB").getpixel((2, 2)) == (255, 255, 255)
-    held = one_page.drawn(path)["iitk2023, Model 2, CK+48"]
+    held = pictures.drawn(path)["iitk2023, Model 2, CK+48"]
     assert held["claimed"] == 97.97 and held[REPORTED]["estimate"] == 95.0 and ", n = 80, " in held[SOUND]["note"]
-    assert one_page.drawn(path)["colab2023, plain CNN, FER2013"][SOUND] == NOT_MEASURED
-    assert not one_page.draw(records_index.read(reports), path), "the same numbers are not drawn again"
+    assert pictures.drawn(path)["colab2023, plain CNN, FER2013"][SOUND] == NOT_MEASURED
+    assert not written(), "the same numbers are not drawn again"
     model2(reports, epochs=50)
-    assert one_page.draw(records_index.read(reports), path)
-    assert not one_page.drawn(path)["iitk2023, Model 2, CK+48"][SOUND]["note"].endswith("of 50 epochs")
+    assert written()
+    assert not pictures.drawn(path)["iitk2023, Model 2, CK+48"][SOUND]["note"].endswith("of 50 epochs")
 
 
-def test_the_committed_picture_shows_the_records(committed: Shelf) -> None:
-    path = ROOT / "reports" / one_page.PICTURE
-    assert one_page.drawn(path) == one_page.numbers(headlines.lines(committed)), f"{path.name}: run `make tables`"
-    assert path.stat().st_size < 500_000
+def test_the_committed_pictures_show_the_records(committed: Shelf) -> None:
+    for name, picture in pictures.pictures(committed).items():
+        path = ROOT / "reports" / name
+        assert pictures.drawn(path) == picture.numbers, f"{name}: run `make tables`"
+        assert picture.numbers and path.stat().st_size < 500_000
 
 
 def test_figure_and_table_say_the_same(committed: Shelf) -> None:

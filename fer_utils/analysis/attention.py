@@ -1,0 +1,101 @@
+"""psg2025's attention on record: what its kinds are worth on validation images, and what the trained gates look like.
+
+Nothing here trains: `fer_utils.study.rows` declares the runs, the queue trains them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from fer_utils import records, study
+from fer_utils.models.attention import KINDS
+from fer_utils.study import protocols
+
+MODEL, DATASET = "psg2025", "ckplus"
+
+
+@dataclass(frozen=True, eq=False)
+class Gates:
+    """The mean gate of each expression, of one trained network.
+
+    Attributes:
+        maps: float (k, 3, 3) in [0, 1].
+        classes: k names.
+        n: images they are means of.
+        places, faces: standard deviation of the gates between places, and between the faces at one place.
+        run: the record of the network.
+    """
+
+    maps: np.ndarray
+    classes: tuple[str, ...]
+    n: int
+    places: float
+    faces: float
+    run: records.Record
+
+    def reading(self) -> str:
+        """What the two deviations say, as a sentence: a frame fixed for all faces, or a choice in each face."""
+        ratio = self.places / max(self.faces, 1e-9)
+        how = f"In the trained network on record the gates differ {ratio:.1f} times as much between places as between"
+        if ratio > 2:
+            return f"{how} faces: the block is more a fixed frame for the image than a choice in each face."
+        return f"{how} faces: what is let through depends on the face as well."
+
+
+def trained_gates() -> Gates | None:
+    """The gates of the longest training of psg2025 on CK+48 whose gates were measured; None where none was."""
+    for run in sorted(study.on_record(MODEL, DATASET), key=lambda run: -run.run["epochs"]):
+        if found := records.measured(f"gates*-{run.id}") or records.measured(f"attention-{run.id}"):
+            arrays, values = found.arrays, found.values
+            codes = arrays.get("classes", np.arange(len(run.class_names)))
+            maps = arrays.get("gates", arrays.get("maps"))
+            names = tuple(run.class_names[code] for code in codes)
+            return Gates(maps, names, values["n"], values["places"], values["faces"], run)
+    return None
+
+
+def first_blocks() -> pd.DataFrame:
+    """Validation accuracy after psg2025's first block, first fold of persons, for each kind of attention on record.
+
+    Returns:
+        One row for each kind and budget: `attention`, `epochs`, `network` ("as reported", or what was modified),
+        `accuracy` in % (mean over seeds), `images`, `seeds`. No row where nothing is on record.
+    """
+    found: dict[tuple[str, int, str], list[records.Record]] = {}
+    for run in study.on_record(MODEL, DATASET, "sound"):
+        options = dict(run.config.model_options)
+        kind = options.pop("attention", "spatial")
+        changed = ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in sorted(options.items()))
+        if run.config.split == protocols.sound_splits(DATASET)[0]:
+            network = f"modified: {changed}" if changed else "as reported"
+            found.setdefault((kind, run.config.phases[0].epochs, network), []).append(run)
+    rows = [
+        {"attention": kind, "epochs": epochs, "network": network, "accuracy": 100 * np.mean([
+            run.history["val_accuracy"].iloc[epochs - 1] for run in runs]),
+         "images": runs[0].run["split"]["validation"], "seeds": len(runs)}
+        for (kind, epochs, network), runs in found.items()
+    ]  # fmt: skip
+    columns = ["attention", "epochs", "network", "accuracy", "images", "seeds"]
+    order = {kind: place for place, kind in enumerate(KINDS)}
+    table = pd.DataFrame(rows, columns=columns)
+    return table.sort_values(["epochs", "attention"], key=lambda c: c.map(order) if c.name == "attention" else -c)
+
+
+def worth(table: pd.DataFrame) -> str:
+    """What `first_blocks` lets one say of the spatial attention's worth, as a sentence.
+
+    Two accuracies of one seed on one fold's validation part are levels and no proof, and the sentence says so.
+    """
+    for (epochs, network), rows in table.groupby(["epochs", "network"], sort=False):
+        level = rows.set_index("attention")
+        if {"none", "spatial"} <= set(level.index):
+            one, other = level.loc["spatial"], level.loc["none"]
+            return (
+                f"After a first block of {epochs} epochs ({network}) the network with it names {one['accuracy']:.1f} % "
+                f"and the one without it {other['accuracy']:.1f} % of {one['images']} validation images; with "
+                f"{min(one['seeds'], other['seeds'])} seed(s) and one fold that is **no proof of a difference**."
+            )
+    return "Whether it raises accuracy is **not measured**: no run without it is on record (`make queue` trains one)."

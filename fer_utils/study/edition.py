@@ -1,0 +1,84 @@
+"""Whether the executed notebooks that readers see are what sources and records give today.
+
+Compared is what is said: sources, printed text, Markdown, tables, and the alternative texts of figures with their
+captions. Left out is what differs by machine: the pixels of figures, and cells that train or time something live (tag
+`live`).
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import nbformat
+from bs4 import BeautifulSoup
+
+LIVE = "live"
+"""The tag of cells whose outputs depend on the machine that executed them."""
+
+
+def differences(committed: Path, executed: Path) -> list[str]:
+    """Where two executions of the lessons say different things.
+
+    Args:
+        committed: the folder of the copies that readers see.
+        executed: that of copies that were made just now.
+
+    Returns:
+        One text a difference: the notebook, the cell, and the lines that differ ("-" committed, "+" made now). Empty
+        where nothing differs.
+
+    Raises:
+        ValueError: one of the folders holds no executed notebook.
+    """
+    names = {folder: {path.name for path in folder.glob("[0-9][0-9]_*.ipynb")} for folder in (committed, executed)}
+    for folder, found in names.items():
+        if not found:
+            rule = "An edition is a folder of executed notebooks"
+            raise ValueError(f"{rule}; {folder} holds none. `make reproduce PROFILE=full` makes one.")
+    alone = sorted(names[committed] ^ names[executed])
+    missing = [f"{name}: only in {committed if name in names[committed] else executed}" for name in alone]
+    shared = sorted(names[committed] & names[executed])
+    return missing + [text for name in shared for text in _of_notebook(committed / name, executed / name)]
+
+
+def _of_notebook(committed: Path, executed: Path) -> Iterator[str]:
+    one, other = (nbformat.read(path, as_version=4).cells for path in (committed, executed))
+    if len(one) != len(other):
+        yield f"{committed.name}: {len(one)} cells committed, {len(other)} made now; execute it anew."
+        return
+    for number, (before, now) in enumerate(zip(one, other, strict=True)):
+        for kind, first, second in (("source", before.source, now.source), ("output", said(before), said(now))):
+            if first != second:
+                lines = difflib.unified_diff(first.splitlines(), second.splitlines(), lineterm="", n=0)
+                shown = "\n".join(line for line in lines if not line.startswith(("---", "+++", "@@")))
+                yield f"{committed.name}, {kind} of cell {number}:\n{shown}"
+
+
+def said(cell: nbformat.NotebookNode) -> str:
+    """What a cell's outputs say, as lines of text; nothing for prose and for cells tagged `live`."""
+    if cell.cell_type != "code" or LIVE in cell.metadata.get("tags", []):
+        return ""
+    return "\n".join(text for output in cell.outputs if (text := _text(output)))
+
+
+def _text(output: nbformat.NotebookNode) -> str:
+    if output.output_type == "stream":
+        return output.text
+    data, metadata = output.get("data", {}), output.get("metadata", {})
+    if alternative := [metadata[kind]["alt"] for kind in metadata if "alt" in metadata[kind]]:
+        return alternative[0]
+    for kind in ("text/markdown", "text/html", "text/plain"):
+        if kind in data:
+            return _words(data[kind]) if kind == "text/html" else re.sub(r" at 0x[0-9a-f]+", "", data[kind])
+    return ""
+
+
+def _words(html: str) -> str:
+    """The text of a page's part, without its style, one line for each piece."""
+    soup = BeautifulSoup(html, "html.parser")
+    for node in soup(["style", "script"]):
+        node.decompose()
+    return soup.get_text("\n", strip=True)
