@@ -122,7 +122,8 @@ def promised(when: str, gap: Interval) -> str:
     if not sign:
         return f"{when} is **not shown to be too sure or too unsure**: confidence less accuracy is {shown}."
     words, side = ("too sure", "above") if sign > 0 else ("not sure enough", "below")
-    return f"{when} is **{words}**: its mean confidence lies {shown.replace(' points', f' points {side} its accuracy')}."
+    shown = shown.replace(" points", f" points {side} its accuracy")
+    return f"{when} is **{words}**: its mean confidence lies {shown}."
 
 
 def box(*sentences: str, drawn: bool) -> str:
