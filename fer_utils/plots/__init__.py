@@ -18,6 +18,7 @@ from fer_utils.plots.data import (
     pixel_distribution_by_class,
     split_distribution,
 )
+from fer_utils.plots.demo import risk_coverage, timeline
 from fer_utils.plots.display import described
 from fer_utils.plots.explain import cascade, class_maps
 from fer_utils.plots.gallery import faces, scenes
@@ -72,6 +73,7 @@ __all__ = [
     "predictions_grid",
     "reliability",
     "report_heatmap",
+    "risk_coverage",
     "roc_curves",
     "sample_grid",
     "scenes",
@@ -83,6 +85,7 @@ __all__ = [
     "stamp",
     "starts",
     "stress_curves",
+    "timeline",
     "use_style",
     "watched_curves",
 ]

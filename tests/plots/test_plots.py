@@ -117,7 +117,7 @@ def test_mixed_ckplus_shows_publishable_subjects_with_their_notice():
     overlays = [np.full((2, 2), 0.1 * i) for i in range(4)]
     figure = plots.faces(images, dataset_name="ckplus", subjects=subjects, overlays=overlays)
     assert [holds(figure, image) for image in images] == [False, True, False, True]
-    assert len(drawn(figure)) == 4
+    assert len(drawn(figure)) == 4 + 2  # two faces, their two maps, and the colour bar on its grey
     assert "©Jeffrey Cohn" in style.notes(figure)
     assert any("faces of 2 of these 4 images are not published" in text for text in style.notes(figure))
 
@@ -381,6 +381,8 @@ def every_figure(profile):
         "predictions_grid": plots.predictions_grid(images[:3], labels[:3], [0, 0, 0], names, **synthetic),
         "reliability": plots.reliability({"A": calibration.reliability(labels, metrics.softmax(logits))}, **p),
         "report_heatmap": plots.report_heatmap(metrics.report(labels, logits, names), **p),
+        "risk_coverage": plots.risk_coverage(np.arange(1, 61) / 60, np.linspace(0, 0.5, 60), chosen=0.5, **p),
+        "timeline": plots.timeline({"A": ["happy", ""], "B": ["sad", "sad"]}, [0.0, 0.1], ["sad", "happy"], **p),
         "roc_curves": plots.roc_curves(metrics.roc(labels, logits), names, n=60, **p),
         "sample_grid": plots.sample_grid(images, labels, names, rng, **synthetic),
         "simulated": plots.simulated({"A": pd.DataFrame({"a": [0.1, 0.2]})}, references={"A": 15}, **p),
@@ -504,3 +506,19 @@ def test_test_curves_are_named_in_capitals():
 def test_wrong_input_is_refused(call, words):
     with pytest.raises(ValueError, match=words):
         call()
+
+
+def test_a_timeline_needs_a_label_for_each_frame() -> None:
+    with pytest.raises(ValueError, match="a label for each"):
+        plots.timeline({"A": ["happy"]}, [0.0, 0.1], ["happy"])
+
+
+def test_a_risk_belongs_to_each_coverage() -> None:
+    with pytest.raises(ValueError, match="a risk for each coverage"):
+        plots.risk_coverage(np.array([0.5, 1.0]), np.array([0.1]))
+
+
+def test_many_sizes_are_told_as_a_range() -> None:
+    ends = [statistics.wilson_interval(1, n) for n in (30, 10, 20)]
+    assert style.notes(plots.comparison(["a", "b", "c"], ends))[0].startswith("n = 10 to 30 images.")
+    assert style.notes(plots.comparison(["a", "b"], ends[:2]))[0].startswith("n = 10 and 30 images.")

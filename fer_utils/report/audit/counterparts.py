@@ -9,7 +9,7 @@ import pandas as pd
 NOTEBOOKS = {
     "02": "02_exploring_the_data", "03": "03_preprocessing", "04": "04_baseline_cnns", "05": "05_xception_attention",
     "06": "06_training_curves", "07": "07_losses", "09": "09_transfer_learning", "10": "10_protocols",
-    "12": "12_explanation", "15": "15_live_demo",
+    "11": "11_auditing_reports", "12": "12_explanation", "15": "15_live_demo",
 }  # fmt: skip
 
 
@@ -54,14 +54,14 @@ COUNTERPARTS: tuple[Counterpart, ...] = (
                   _CLAIMS + "psg_blocks", "as a row of a table, " + _PSG_BLOCKS) for number in (3, 4)),
     *(Counterpart("psg2025", f"Fig 5.{number}", f"confusion matrix after block {number - 4}", "06",
                   _PLOTS + "confusion_matrices", _PSG_BLOCKS) for number in (5, 6, 7)),
-    Counterpart("psg2025", "Table 5.8", "accuracy with and without folds, CK+ and FER2013", "10",
+    Counterpart("psg2025", "Table 5.8", "accuracy with and without folds, CK+ and FER2013", "11",
                 _VERDICTS, "beside re-run and sound, as far as on record"),
     Counterpart("psg2025", "Table 5.9", "accuracy, precision, recall and F1 of the final model", "06",
                 _CLAIMS + "psg_blocks", "macro means, as those of Fig 5.4 are"),
     Counterpart("cutm2024", "Figure 1", "block diagram of the method", "15", _LIVE + "EmotionRecognizer",
                 "from picture to answer, step by step, each step checked"),
     Counterpart("cutm2024", "Figure 2", "a CNN's architecture", "04", _SUMMARY, "its own network, block by block"),
-    Counterpart("cutm2024", "Figure 3", "images found by both generators", "10",
+    Counterpart("cutm2024", "Figure 3", "images found by both generators", "11",
                 "fer_utils.report.audit.granularity:table",
                 "what they mean for its validation accuracy"),
     Counterpart("cutm2024", "Figure 4", "folders of the split", "02", _PLOTS + "split_distribution",
@@ -107,7 +107,7 @@ COUNTERPARTS: tuple[Counterpart, ...] = (
                 "trained on the same images in the same order, with a paired interval"),
     Counterpart("iitk2023", "Table 4.4", "loss functions", "07", _PLOTS + "comparison",
                 "four losses, paired, adjusted for testing often"),
-    Counterpart("iitk2023", "Table 4.5", "accuracy and parameters of both models", "10", _VERDICTS,
+    Counterpart("iitk2023", "Table 4.5", "accuracy and parameters of both models", "11", _VERDICTS,
                 "beside re-run and sound, as far as on record"),
     *(Counterpart("iitk2023", f"Fig 4.4.{i}", f"curves of Model {2 - i % 2} on {data}", "04",
                   _PLOTS + "learning_curves", "as far as on record")
@@ -117,8 +117,8 @@ COUNTERPARTS: tuple[Counterpart, ...] = (
     Counterpart("iitk2023", "Figure 2", "confusion matrix, CK+", "04", _PLOTS + "confusion_matrices"),
     Counterpart("iitk2023", "Figure 4.1", "live predictions", "15", _LIVE_VIEW,
                 "frames stay in memory, so no picture of it is kept"),
-    Counterpart("iitk2023", "Appendix, Figure 1", "predictions on test images", "04", _PLOTS + "predictions_grid",
-                "right and wrong ones; faces only on the reader's own machine"),
+    Counterpart("iitk2023", "Appendix, Figure 1", "predictions on test images", "04",
+                "fer_utils.report.record_figures:surest_answers", "right and wrong ones; faces only on the reader's own machine"),
     Counterpart("colab2023", "Model Summary", "layers and parameters", "04", _SUMMARY, "the same 4,496,903 parameters"),
     Counterpart("colab2023", "Graph Comparison", "loss and accuracy curves", "04", _PLOTS + "learning_curves",
                 "as far as on record"),
