@@ -28,6 +28,10 @@ def test_the_forest_is_loaded_from_its_record(nowhere: Path) -> None:
     found = features.measured(run, nowhere)
     assert found.values["run"] == run.id and found.values["names"][0] == "the network itself"
     assert len(features.table(found.values, found.arrays)) == len(found.values["names"])
+    own, forest, *_ = features.gains(found.arrays)
+    assert own.estimate == own.low == own.high == 0 and forest.low < forest.estimate < forest.high
+    alone = {name: array for name, array in found.arrays.items() if name != "subjects"}
+    assert features.gains(alone)[1].estimate == forest.estimate
 
 
 def test_what_is_not_on_record_is_none(nowhere: Path) -> None:
