@@ -6,6 +6,7 @@ iitk2023 added a random forest to Model 2, which "drastically decreases" the acc
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import keras
@@ -17,9 +18,11 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import LinearSVC
 
-from fer_utils.data import FaceDataset, splits
+from fer_utils import records, study
+from fer_utils.data import FaceDataset, load, splits
 from fer_utils.evaluation import intervals, metrics, statistics
-from fer_utils.records import Record
+from fer_utils.files.paths import project_root
+from fer_utils.records import Measurement, Record
 from fer_utils.training import weights
 from fer_utils.training.scoring import predict_logits
 
@@ -84,6 +87,27 @@ def compare(record: Record, dataset: FaceDataset) -> tuple[dict[str, Any], dict[
     if dataset.subjects is not None:
         arrays["subjects"] = np.unique(dataset.subjects, return_inverse=True)[1][split.test].astype(np.int16)
     return values, arrays
+
+
+def measured(record: Record, root: str | Path | None = None) -> Measurement | None:
+    """What `compare` says of a run: loaded, or measured and stored.
+
+    Args:
+        record: a finished run; where its weights are gone and its images are here, it is trained again.
+        root: where its dataset lies.
+
+    Returns:
+        None where it is not on record and the weights or the images cannot be had on this machine.
+    """
+    name, store = f"shallow-{record.id}", record.path.parent.parent / "measurements"
+    if found := records.measured(name, store, project_root() / "reports/measurements"):
+        return found
+    try:
+        dataset = load(record.config.dataset, root, **record.config.dataset_options)
+        known = study.with_weights(record, root)
+    except FileNotFoundError:
+        return None
+    return records.measure(name, store, lambda: compare(known, dataset))
 
 
 def table(values: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> pd.DataFrame:

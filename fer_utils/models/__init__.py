@@ -13,17 +13,19 @@ import keras
 from fer_utils.models import compact, plain, strong, transfer, xception
 from fer_utils.models.common import COMMON_OPTIONS, INITIALIZERS, Settings
 from fer_utils.models.own import build_own, is_own
-from fer_utils.models.summary import graph_hash, multiply_adds, summary_table
+from fer_utils.models.summary import cost_by_part, graph_hash, multiply_adds, receptive_fields, summary_table
 
 __all__ = [
     "COMMON_OPTIONS",
     "INITIALIZERS",
     "build",
+    "cost_by_part",
     "graph_hash",
     "is_own",
     "multiply_adds",
     "names",
     "options",
+    "receptive_fields",
     "summary_table",
 ]
 

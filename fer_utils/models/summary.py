@@ -61,6 +61,44 @@ def multiply_adds(model: keras.Model) -> int:
     return total
 
 
+def cost_by_part(model: keras.Model) -> pd.DataFrame:
+    """Parameters and multiply-adds of one image, summed over the layers of each part.
+
+    Args:
+        model: A flat functional model of fixed size without shared layers, as `build` gives.
+
+    Returns:
+        One row per part that has parameters, in the network's order, named by what stands before the first `_` of its
+        layers' names (`block1`, `dense1`, `logits`); int64 columns `parameters` and `multiply-adds`.
+    """
+    rows = [
+        (layer.name.split("_")[0], layer.count_params(), _per_position(layer) * math.prod(layer.output.shape[1:-1]))
+        for layer in model.layers
+    ]
+    table = pd.DataFrame(rows, columns=["part", "parameters", "multiply-adds"]).groupby("part", sort=False).sum()
+    return table[table["parameters"] > 0]
+
+
+def receptive_fields(model: keras.Model) -> pd.Series:
+    """Side in pixels of the square of the image that one place of the map sees, after each max pooling.
+
+    Args:
+        model: A flat functional model whose convolutions and poolings follow one another, without branches.
+
+    Returns:
+        int64, by the part of the network that the pooling ends (`block1`).
+    """
+    field, distance, found = 1, 1, {}
+    for layer in model.layers:
+        if isinstance(layer, (keras.layers.Conv2D, keras.layers.MaxPooling2D)):
+            pooling = isinstance(layer, keras.layers.MaxPooling2D)
+            width = layer.pool_size[0] if pooling else layer.kernel_size[0]
+            field, distance = field + (width - 1) * distance, distance * layer.strides[0]
+            if pooling:
+                found[layer.name.split("_")[0]] = field
+    return pd.Series(found, name="sees pixels", dtype="int64")
+
+
 def graph_hash(model: keras.Model) -> str:
     """10 hexadecimal digits of a network's layers, their settings and how they are joined.
 

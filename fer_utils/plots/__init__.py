@@ -35,8 +35,9 @@ from fer_utils.plots.sheets import augmentation_sheet, mean_faces, predictions_g
 from fer_utils.plots.shortcuts import error_budget, forest, simulated
 from fer_utils.plots.stress import reliability, stress_curves
 from fer_utils.plots.style import EXPRESSION_COLOURS, colours, finish, new_figure, note, stamp, use_style
+from fer_utils.plots.training import moving_averages, schedules, watched_curves
 from fer_utils.plots.transfer import starts
-from fer_utils.plots.tuning import marginal_effect, parallel_coordinates, search_progress
+from fer_utils.plots.tuning import marginal_effects, search_progress
 
 __all__ = [
     "CKPLUS_NOTICE",
@@ -60,13 +61,13 @@ __all__ = [
     "growth",
     "heatmap",
     "learning_curves",
-    "marginal_effect",
+    "marginal_effects",
     "may_publish",
     "mean_faces",
+    "moving_averages",
     "network_chain",
     "new_figure",
     "note",
-    "parallel_coordinates",
     "pixel_distribution",
     "pixel_distribution_by_class",
     "predictions_grid",
@@ -76,6 +77,7 @@ __all__ = [
     "roc_curves",
     "sample_grid",
     "scenes",
+    "schedules",
     "search_progress",
     "separable_convolution",
     "simulated",
@@ -85,4 +87,5 @@ __all__ = [
     "stress_curves",
     "timeline",
     "use_style",
+    "watched_curves",
 ]

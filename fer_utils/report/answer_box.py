@@ -50,13 +50,31 @@ def compared(
     Raises:
         ValueError: see `direction`.
     """
-    sign = direction(gap)
+    sign, shown = direction(gap), _size(gap)
     if not sign:
-        shown = f"{_points(gap.estimate, '+')} points ({_interval(gap.level, gap.low, gap.high)})"
         return f"{quantity} is **not shown to differ** between {one} and {other}: the difference is {shown}."
-    low, high = sorted((sign * gap.low, sign * gap.high))
-    shown = f"by {_points(abs(gap.estimate))} points ({_interval(gap.level, low, high)})"
-    return f"{quantity} is **{words[0] if sign > 0 else words[1]}** with {one} than with {other}, {shown}."
+    return f"{quantity} is **{words[0] if sign > 0 else words[1]}** with {one} than with {other}, by {shown}."
+
+
+def moved(what: str, gap: Interval, *, quantity: str = "an accuracy") -> str:
+    """One sentence on what a deed does to a quantity, as Markdown.
+
+    Args:
+        what: the deed, as the subject of the sentence: "Choosing the epoch on test images".
+        gap: the quantity with the deed minus that without it, as fractions of 1, with its interval.
+        quantity: what was measured.
+
+    Returns:
+        Such as "Choosing the epoch on test images **raises** an accuracy by 2.2 points (95 % interval 0.4 to 4.1).";
+        where the interval holds 0, "… is **not shown to move** an accuracy: …".
+
+    Raises:
+        ValueError: see `direction`.
+    """
+    sign, shown = direction(gap), _size(gap)
+    if not sign:
+        return f"{what} is **not shown to move** {quantity}: the difference is {shown}."
+    return f"{what} **{'raises' if sign > 0 else 'lowers'}** {quantity} by {shown}."
 
 
 def agreement(who: str, correlation: Interval) -> str:
@@ -100,13 +118,11 @@ def promised(when: str, gap: Interval) -> str:
     Raises:
         ValueError: see `direction`.
     """
-    sign = direction(gap)
+    sign, shown = direction(gap), _size(gap)
     if not sign:
-        shown = f"{_points(gap.estimate, '+')} points ({_interval(gap.level, gap.low, gap.high)})"
         return f"{when} is **not shown to be too sure or too unsure**: confidence less accuracy is {shown}."
-    low, high = sorted((sign * gap.low, sign * gap.high))
     words, side = ("too sure", "above") if sign > 0 else ("not sure enough", "below")
-    shown = f"{_points(abs(gap.estimate))} points {side} its accuracy ({_interval(gap.level, low, high)})"
+    shown = shown.replace(" points", f" points {side} its accuracy")
     return f"{when} is **{words}**: its mean confidence lies {shown}."
 
 
@@ -125,6 +141,14 @@ def box(*sentences: str, drawn: bool) -> str:
         raise ValueError("An answer box holds at least one sentence; got none. Pass what compared() returns.")
     paragraphs = ["**Answer.** " + " ".join(sentences), *([DRAWN] if drawn else [])]
     return "\n>\n".join(f"> {paragraph}" for paragraph in paragraphs)
+
+
+def _size(gap: Interval) -> str:
+    """A difference with its interval in points: without its sign where it has one for sure, else with it."""
+    if sign := direction(gap):
+        low, high = sorted((sign * gap.low, sign * gap.high))
+        return f"{_points(abs(gap.estimate))} points ({_interval(gap.level, low, high)})"
+    return f"{_points(gap.estimate, '+')} points ({_interval(gap.level, gap.low, gap.high)})"
 
 
 def _points(share: float, sign: str = "") -> str:

@@ -39,7 +39,7 @@ _VIDEO = ("frames/s", "median, ms", "p95")
 _IMAGENET = "ImageNet's weights, as long as no record starts from them"
 
 REQUIREMENTS: tuple[Requirement, ...] = (
-    Requirement("psg2025", "Xception with spatial attention, three blocks of training", "notebook 05",
+    Requirement("psg2025", "Xception with spatial attention, three blocks of training", "notebooks 05 and 06",
                 answers.headline("psg2025"), "where fewer than its 300 epochs are on record, the line says so"),
     Requirement("psg2025", "Channel attention (SE) and CBAM", "notebook 05; `python -m fer_utils queue`",
                 answers.attention),
@@ -112,7 +112,7 @@ REQUIREMENTS: tuple[Requirement, ...] = (
     Requirement("iitk2023", "30 ms a frame", "notebook 15; `make bench`", answers.speed(["1 face"], _VIDEO)),
     Requirement("iitk2023", "Effect of hyper-parameters on each dataset", "notebook 08", answers.hyperparameters,
                 "searches in every fold; more than one seed a trial"),
-    Requirement("iitk2023", "19 % of fear is predicted as sad", "notebooks 04 and 10", confusions.fear_as_sad),
+    Requirement("iitk2023", "19 % of fear is predicted as sad", "notebook 04", confusions.fear_as_sad),
     Requirement("iitk2023", "… as humans do, on the same images", "`fer_utils.analysis.shared_confusion`",
                 confusions.like_people, "Model 2's own predictions, as long as it is not on record on FER2013"),
     Requirement("iitk2023", "Live predictions fluctuate for sad, anger and fear, and are less sure for disgust",

@@ -7,7 +7,7 @@ import platform
 import subprocess
 import sys
 import weakref
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import cache
@@ -86,6 +86,54 @@ def gradient(function: Callable[[Any], Any], at: np.ndarray) -> np.ndarray:
         tape.watch(point)
         total = keras.ops.sum(function(point))
     return tape.gradient(total, point, unconnected_gradients="zero").numpy()
+
+
+def loss_and_gradients(
+    loss: Callable[[], Any], variables: Sequence[keras.Variable]
+) -> tuple[float, list[np.ndarray]]:
+    """A loss, and its gradient for each of the variables that it is computed from: what one training step needs.
+
+    Args:
+        loss: computes the loss, a scalar, from the variables' current values, in Keras's operations. It is called
+            once; what it changes of a network's state (moving averages, seeds) may be lost, by the backend.
+        variables: such as `model.trainable_variables`.
+
+    Returns:
+        The loss, and one float32 array per variable, of its shape; 0 where the loss does not depend on it.
+    """
+    name = keras.backend.backend()
+    if name == "jax":
+        return _by_jax(loss, variables)
+    if name == "torch":
+        import torch
+
+        with torch.enable_grad():
+            value = loss()
+            found = torch.autograd.grad(value, [v.value for v in variables], allow_unused=True)
+    else:
+        import tensorflow as tf
+
+        with tf.GradientTape() as tape:
+            value = loss()
+        found = tape.gradient(value, [v.value for v in variables])
+    arrays = [np.zeros(v.shape, np.float32) if g is None else _dense(g) for v, g in zip(variables, found, strict=True)]
+    return float(value), arrays
+
+
+def _by_jax(loss: Callable[[], Any], variables: Sequence[keras.Variable]) -> tuple[float, list[np.ndarray]]:
+    """JAX differentiates functions: so the loss becomes one of the variables' values."""
+    import jax
+
+    def of_values(values: list[Any]) -> Any:
+        with keras.StatelessScope(state_mapping=list(zip(variables, values, strict=True))):
+            return loss()
+
+    value, found = jax.value_and_grad(of_values)([v.value for v in variables])
+    return float(value), [np.array(gradient) for gradient in found]
+
+
+def _dense(gradient: Any) -> np.ndarray:
+    return np.array(keras.ops.convert_to_numpy(gradient), np.float32)
 
 
 def feed(batches: keras.utils.PyDataset) -> Any:

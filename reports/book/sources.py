@@ -67,12 +67,16 @@ def without_folders(text: str, place: Path) -> str:
 
 
 def read(edition: Path) -> Iterator[Page]:
-    """The notebooks, executed where `edition` has them, with code folded where JupyterLab folds it."""
+    """The notebooks, executed where `edition` has them, with code folded where JupyterLab folds it.
+
+    Solutions are executed on drawn faces alone, so those that `make reproduce` left in `reports/quick/` are taken.
+    """
     sources = ROOT / "notebooks"
     for source in sorted([*sources.glob("[0-9]*.ipynb"), *sources.glob("solutions/[0-9]*.ipynb")]):
         name = source.relative_to(sources)
-        executed = edition / name
-        notebook = json.loads((executed if executed.is_file() else source).read_text(encoding="utf-8"))
+        executed = [edition / name, *([ROOT / "reports/quick" / name] if len(name.parts) > 1 else [])]
+        path = next((path for path in executed if path.is_file()), source)
+        notebook = json.loads(path.read_text(encoding="utf-8"))
         for cell in notebook["cells"]:
             if cell["metadata"].get("jupyter", {}).get("source_hidden"):
                 cell["metadata"].setdefault("tags", []).append("hide-input")

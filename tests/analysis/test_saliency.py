@@ -53,6 +53,15 @@ def test_gradient_of_what_does_not_depend_is_zero() -> None:
     np.testing.assert_array_equal(found, np.zeros(3))
 
 
+def test_loss_and_gradients_of_a_known_function() -> None:
+    """(w x + b)² in w and b, and 0 for a variable that plays no part."""
+    w, b, other = (keras.Variable(np.float32(value)) for value in (2.0, -1.0, 5.0))
+    loss, found = backend.loss_and_gradients(lambda: (w * 3.0 + b) ** 2, [w, b, other])
+    assert loss == pytest.approx(25.0)
+    np.testing.assert_allclose(found, [2 * 5 * 3, 2 * 5, 0])
+    assert float(w) == 2.0, "nothing is changed"
+
+
 # --- Grad-CAM --------------------------------------------------------------------------------------------------
 
 

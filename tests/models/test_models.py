@@ -105,6 +105,20 @@ def test_multiply_adds() -> None:
         models.multiply_adds(models.build("compact", size=None))
 
 
+def test_parts_of_a_network_add_up_to_the_whole() -> None:
+    model = models.build("iitk2023_model1")
+    parts = models.cost_by_part(model)
+    assert list(parts.index) == ["block1", "block2", "block3", "dense1", "logits"]
+    assert parts["parameters"].sum() == model.count_params()
+    assert parts["multiply-adds"].sum() == models.multiply_adds(model)
+    assert tuple(parts.loc["logits"]) == (1024 * 7 + 7, 1024 * 7)
+
+
+def test_receptive_fields_by_hand() -> None:
+    """5 and 5: 9 pixels, pooling 10; then 3 and 3 at twice the distance: 18, pooling 20."""
+    assert models.receptive_fields(models.build("cutm2024")).to_dict() == {"block1": 10, "block2": 20}
+
+
 def test_compact_takes_any_size() -> None:
     model = models.build("compact", size=None)
     for height, width in ((32, 32), (40, 44), (63, 48)):

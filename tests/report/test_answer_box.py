@@ -54,6 +54,15 @@ def test_right_and_wrong_answers_of_two_networks_make_the_sentence() -> None:
         assert f"**{word}**" in answer_box.compared("A", "B", gap)
 
 
+def test_what_moves_an_accuracy_turns_with_the_numbers() -> None:
+    found = answer_box.moved("Peeking", GAP)
+    assert found == "Peeking **raises** an accuracy by 15.2 points (95 % interval 11.9 to 18.8)."
+    turned = answer_box.moved("Peeking", flipped(GAP), quantity="a recall")
+    assert turned == "Peeking **lowers** a recall by 15.2 points (95 % interval 11.9 to 18.8)."
+    neither = answer_box.moved("Peeking", replace(GAP, estimate=0.01, low=0.0, high=0.02))
+    assert "**not shown to move**" in neither and not re.search("raises|lowers", neither)
+
+
 @pytest.mark.parametrize(
     ("ends", "verb"),
     [
