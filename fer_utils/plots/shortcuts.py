@@ -115,7 +115,7 @@ def error_budget(
     _dress(ax, len(ordered), "Points of accuracy")
     kinds = {share.kind for share in ordered}
     handles = [Patch(color=c, alpha=0.55, label=n) for k, (n, c) in KINDS.items() if k in kinds]
-    ax.legend(handles=handles, loc="lower right", bbox_to_anchor=(1.0, 1.0), ncols=len(handles))
+    ax.legend(handles=handles, loc="lower right", bbox_to_anchor=(1.0, 1.0), ncols=min(len(handles), 3))
     return style.finish(figure, title, f"Lines: 95 % intervals. {caption}".strip(), profile)
 
 
