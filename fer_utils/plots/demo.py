@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
 from fer_utils.evaluation import statistics
-from fer_utils.plots import style
+from fer_utils.plots import display, style
 
 _POINTS = 80  # at which the band is computed
 
@@ -92,4 +92,6 @@ def risk_coverage(
     ax.set(xlim=(0, 100), ylim=(0, None), xlabel="Images answered, the surest first, in %", ylabel="Wrong answers in %")
     ax.grid(True, axis="y")
     text = f"{style.count(n)}. Band: 95 % Wilson intervals. {caption}"
-    return style.finish(figure, title, text.strip(), profile)
+    at = {part: risk[-(-n * part // 100) - 1] for part in (10, 50, 80, 100)}
+    seen = ", ".join(f"{100 * value:.0f} % of the surest {part} %" for part, value in at.items())
+    return display.adding(style.finish(figure, title, text.strip(), profile), f"Wrong are {seen}.")

@@ -8,7 +8,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from fer_utils.evaluation import statistics
-from fer_utils.plots import style
+from fer_utils.plots import display, style
 from fer_utils.plots.gallery import grid
 
 _BLANK = 0.5  # grey on which maps lie where no mean face may be shown
@@ -98,7 +98,14 @@ def cascade(
     drawn = "images" if people is None else "persons"
     text = f"{style.count(n)}. Mean over images with 95 % interval (bootstrap over {drawn}). "
     text += f"Undefined, because the map is the same everywhere: {', '.join(undefined)}. {caption}"
-    return style.finish(figure, title, text.strip(), profile)
+    seen = (f"{kind}: {_words(values[0])} with the first layer shuffled, {_words(values[-1])} with all of them"
+            for kind, values in correlations.items())
+    return display.adding(style.finish(figure, title, text.strip(), profile), f"{'; '.join(seen)}.")
+
+
+def _words(values: np.ndarray) -> str:
+    known = np.asarray(values, float)[np.isfinite(values)]
+    return f"{known.mean():.2f}" if len(known) else "undefined"
 
 
 def _checked_maps(maps: Mapping[str, np.ndarray], k: int) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:

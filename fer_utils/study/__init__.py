@@ -7,7 +7,7 @@ profile.
 """
 
 from fer_utils.study.executors import process_pool
-from fer_utils.study.pooling import Pooled, by_configuration, by_seed, pool, result, results_table
+from fer_utils.study.pooling import Pooled, by_configuration, by_name, by_seed, pool, result, results_table
 from fer_utils.study.runs import (
     StudyError,
     available,
@@ -27,6 +27,7 @@ __all__ = [
     "StudyError",
     "available",
     "by_configuration",
+    "by_name",
     "by_seed",
     "comparable",
     "cost",

@@ -522,3 +522,12 @@ def test_many_sizes_are_told_as_a_range() -> None:
     ends = [statistics.wilson_interval(1, n) for n in (30, 10, 20)]
     assert style.notes(plots.comparison(["a", "b", "c"], ends))[0].startswith("n = 10 to 30 images.")
     assert style.notes(plots.comparison(["a", "b"], ends[:2]))[0].startswith("n = 10 and 30 images.")
+
+
+def test_alternative_texts_tell_what_is_to_be_seen() -> None:
+    curve = plots.risk_coverage(np.arange(1, 11) / 10, np.linspace(0.1, 0.5, 10))
+    assert "10 % of the surest 10 %" in curve.alternative and "50 % of the surest 100 %" in curve.alternative
+    stress = plots.stress_curves({"net": {"blur": [statistics.wilson_interval(k, 10) for k in (9, 8, 6, 5, 4, 2)]}})
+    assert "net: 90 % on clean images; at the highest severity blur 20 %." in stress.alternative
+    left = plots.cascade(["head", "stem"], {"map": np.array([[0.5, 0.7], [np.nan, np.nan]])})
+    assert "map: 0.60 with the first layer shuffled, undefined with all of them." in left.alternative

@@ -283,3 +283,12 @@ def test_runs_are_comparable_on_the_same_data_and_split(tmp_path: Path) -> None:
     assert {one.id for one in found} == {first.id, second.id}, "the first seed of each configuration"
     values = [one.metric("accuracy", "validation") for one in found]
     assert values == sorted(values, reverse=True)
+
+
+def test_groups_are_named_by_what_tells_them_apart(tmp_path: Path) -> None:
+    base = replace(CONFIG, seed=0)
+    longer, other = replace(base, phases=(Phase(3, 1e-3),)), replace(base, batch_size=9)
+    first, again, long, third = (written(tmp_path, c) for c in (base, replace(base, seed=1), longer, other))
+    assert {name: len(group) for name, group in study.by_name([first, again, first]).items()} == {"tiny": 2}
+    assert set(study.by_name([first, long])) == {"tiny, 2 epochs", "tiny, 3 epochs"}
+    assert set(study.by_name([first, third])) == {f"tiny {base.key}", f"tiny {other.key}"}
