@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.text import Text
 
 import fer_utils
 from fer_utils import plots
@@ -500,3 +501,14 @@ def test_test_curves_are_named_in_capitals():
 def test_wrong_input_is_refused(call, words):
     with pytest.raises(ValueError, match=words):
         call()
+
+
+def test_a_comparison_of_different_sizes_says_n_in_each_row() -> None:
+    ends = [statistics.Interval(0.5, 0.4, 0.6, 0.95, n, "made up") for n in (100, 2000)]
+    bands = {"literature": (0.6, 0.7)}
+    apart = plots.comparison(["A", "B"], ends, bands=bands, limits=(0, 1))
+    texts = " ".join(text.get_text() for text in apart.findobj(Text))
+    assert "n = 100" in texts and "n = 2,000" in texts and "literature" in texts and "images" not in texts
+    assert apart.axes[0].get_xlim() == (0, 100)
+    together = plots.comparison(["A", "B"], ends[:1] * 2)
+    assert " ".join(text.get_text() for text in together.findobj(Text)).count("n = 100 images") == 1
