@@ -110,20 +110,28 @@ def measured(record: Record, root: str | Path | None = None) -> Measurement | No
     return records.measure(name, store, lambda: compare(known, dataset))
 
 
+def gains(arrays: Mapping[str, np.ndarray]) -> list[statistics.Interval]:
+    """Accuracy of each classifier that `compare` measured minus the network's, in pairs; the network's own is 0."""
+    right, people = arrays["predicted"] == arrays["labels"], _people(arrays)
+    return [statistics.paired_bootstrap_difference(one, right[0], clusters=people) for one in right]
+
+
 def table(values: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> pd.DataFrame:
     """What `compare` measured, one row for each classifier, in percent with 95 % intervals; the network first."""
     labels, answers = arrays["labels"].astype(np.int64), arrays["predicted"].astype(np.int64)
-    people = arrays.get("subjects")
-    people = people if people is not None and len(np.unique(people)) > 1 else None
     rows = {
         name: {
-            "accuracy in %": intervals.accuracy(said == labels, people).percent(),
-            "minus the network, points": statistics.paired_bootstrap_difference(
-                said == labels, answers[0] == labels, clusters=people
-            ).percent(),
+            "accuracy in %": intervals.accuracy(said == labels, _people(arrays)).percent(),
+            "minus the network, points": gain.percent(),
             "UAR in %": f"{100 * metrics.recall_of_classes(labels, said).mean():.1f}",
             "n": len(labels),
         }
-        for name, said in zip(values["names"], answers, strict=True)
+        for name, said, gain in zip(values["names"], answers, gains(arrays), strict=True)
     }
     return pd.DataFrame.from_dict(rows, orient="index")
+
+
+def _people(arrays: Mapping[str, np.ndarray]) -> np.ndarray | None:
+    """Whom an interval draws, where two or more are known."""
+    people = arrays.get("subjects")
+    return people if people is not None and len(np.unique(people)) > 1 else None

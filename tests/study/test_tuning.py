@@ -476,6 +476,14 @@ def test_two_workers_and_a_chief_share_one_search(
     assert {path: path.stat().st_mtime_ns for path in tmp_path.rglob("runs/*/done")} == done
 
 
+def test_searches_on_real_data_are_loaded_and_never_carried_out() -> None:
+    options = {"max_epochs": 10, "model_options": {"batch_norm_momentum": 0.9}}
+    plans = {model: tuning.plan(model, "ckplus", "hyperband", **options) for model in ("psg2025", "iitk2023_model2")}
+    found = tuning.available(plans)
+    assert list(found) == ["iitk2023_model2"]
+    assert len(tuning.trials(found["iitk2023_model2"])) == 30
+
+
 # --- figures ---------------------------------------------------------------------------------------------------
 
 TABLE = pd.DataFrame({
