@@ -32,6 +32,11 @@ $(VENV)/ready $(VENV)/ready-gpu: $(LOCK) pyproject.toml
 	$(PY) -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
 	@rm -f $(VENV)/ready*; touch $@
 
+BOOK_READY := $(if $(READY),$(VENV)/ready-book)
+$(VENV)/ready-book: requirements-book.lock | $(READY)
+	$(PY) -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
+	@touch $@
+
 # --- What an executed notebook depends on: what it imports, the sources say it -------------------------------------
 RULES := reports/quick/prerequisites.mk
 READER := fer_utils/study/prerequisites.py
@@ -59,7 +64,7 @@ $(EXECUTED): $(REPORTS)/$(PROFILE)/%.ipynb: notebooks/%.ipynb notebooks/profiles
 	  echo "$(PROFILE): $* done in $$((SECONDS - start)) s"
 
 print-%: ; @echo '$($*)'
-.PHONY: help reproduce edition queue test survival-test browser-test wheel-test webcam detector bench data tables lab lint audit lock clean
+.PHONY: help reproduce edition queue test book book-test survival-test browser-test wheel-test webcam detector bench data tables lab lint audit lock clean
 help:  ## show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## */  make \1|/' | column -t -s '|'
 	@echo "  PROFILE=quick (default) or full;  GPU=1 for TensorFlow's CUDA build;  PY=python to use your own environment"
@@ -101,6 +106,17 @@ bench: $(READY)  ## time the live demo on two cores, two workers against one, an
 data: $(READY)  ## say which datasets are here, check their counts, and how to get the others (FETCH=fer2013 or ckplus)
 	$(PY) -m fer_utils data $(if $(FETCH),--fetch $(FETCH))
 
+BOOK := build/book
+EDITION := reports/full
+book: $(BOOK_READY)  ## build the book, a site of the executed notebooks and the reports, in build/book/site (no network needed)
+	@rm -rf $(BOOK)
+	$(PY) reports/book/sources.py $(BOOK)/sources --edition $(EDITION)
+	$(PY) -m sphinx -q -W --keep-going -b html -d $(BOOK)/doctrees -c reports/book $(BOOK)/sources $(BOOK)/site
+	@echo "The book is in $(BOOK)/site/index.html"
+
+book-test: $(BOOK_READY)  ## build the book and look for broken links, pictures without words, and errors in Chromium
+	$(PY) -m pytest -n 0 -m book tests/book
+
 tables: $(READY)  ## write the results tables of README.md and reports/README.md from the records
 	$(PY) -m fer_utils tables
 
@@ -116,10 +132,12 @@ detector: $(READY)  ## fetch YuNet, a detector of 230 KB, into the user's cache,
 
 audit: $(READY)  ## look for known vulnerabilities among the locked packages (needs the network)
 	$(PY) .ci/audit $(VENV)/audit $(LOCK)
+	$(PY) .ci/audit $(VENV)/audit requirements-book.lock
 
 lock:  ## resolve pyproject.toml anew into the lock files (needs uv)
 	uv pip compile pyproject.toml --extra study --extra tensorflow --extra jax --extra bench --extra notebooks --extra test --extra cluster $(UV_LOCK) -o requirements.lock
 	uv pip compile pyproject.toml --extra study --extra gpu --extra bench --extra notebooks --extra test --extra cluster $(UV_LOCK) -o requirements-gpu.lock
+	uv pip compile pyproject.toml --extra book -c requirements.lock $(UV_LOCK) -o requirements-book.lock
 UV_LOCK := --universal --python-version 3.11 --generate-hashes --no-emit-index-url --quiet --custom-compile-command "make lock"
 
 clean:  ## remove what the quick profile and the tools have made; records, data and .venv stay

@@ -22,6 +22,7 @@ NUMBERS = [notebook.name[:2] for notebook in NOTEBOOKS]
 LOCKS = {
     "requirements.lock": ("study", "tensorflow", "jax", "bench", "notebooks", "test", "cluster"),
     "requirements-gpu.lock": ("study", "gpu", "bench", "notebooks", "cluster"),
+    "requirements-book.lock": ("book",),
 }
 
 
@@ -58,6 +59,12 @@ def test_lock_is_hashed_and_names_no_index(name: str) -> None:
     assert len(entries) > 50
     assert all("--hash=sha256:" in entry for entry in entries)
     assert "http" not in re.sub(r"^(\S*http\S*==|\s+#).*", "", text, flags=re.MULTILINE)
+
+
+def test_what_the_book_needs_moves_no_other_package() -> None:
+    study, book = locked("requirements.lock"), locked("requirements-book.lock")
+    assert len(set(study) & set(book)) > 20 and "sphinx" not in study
+    assert {name: pins for name, pins in book.items() if name in study and not pins <= study[name]} == {}
 
 
 def test_environment_file_is_python_pip_and_the_lock() -> None:

@@ -139,6 +139,21 @@ def table(found: Mapping[str, Mapping[str, Any]]) -> pd.DataFrame:
     return pd.DataFrame(rows).set_index(["control", "group"])
 
 
+def across(checks: Mapping[str, Mapping[str, Mapping[str, Any]]]) -> pd.DataFrame:
+    """Differences of several networks beside each other: a row per control, and for each network points and Holm's p.
+
+    Args:
+        checks: network -> what `check` found.
+    """
+    columns = {}
+    for network, found in checks.items():
+        adjusted = statistics.holm([result["p"] for result in found.values()])
+        columns[f"{network}: points [95 %]"] = {c: result["difference"].points() for c, result in found.items()}
+        columns[f"{network}: p, Holm"] = {c: f"{p:.4f}" for c, p in zip(found, adjusted, strict=True)}
+    names = {c: f"{c}: {' less '.join(found[c]['groups'])}" for c in found}
+    return pd.DataFrame(columns).rename(index=names)
+
+
 def options(n_subjects: int, seed: int, controls: Mapping[str, Any]) -> dict[str, Any]:
     """`dataset_options` of a run on drawn faces under these controls; refuses names that `Controls` lacks."""
     given = asdict(Controls(**controls))

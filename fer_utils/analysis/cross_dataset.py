@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from fer_utils.data import FaceDataset
+from fer_utils import records
+from fer_utils.data import FaceDataset, load
 from fer_utils.evaluation import statistics
-from fer_utils.records import Record
+from fer_utils.files.paths import project_root, store_for
+from fer_utils.records import Measurement, Record
 from fer_utils.study import Pooled
 from fer_utils.training import weights
 from fer_utils.training.scoring import predict_logits
@@ -33,14 +36,14 @@ def shared(first: Sequence[str], second: Sequence[str]) -> tuple[tuple[str, ...]
     return names, np.array([one.index(name) for name in names]), np.array([other.index(name) for name in names])
 
 
-def compare(records: Sequence[Record], dataset: FaceDataset) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
+def compare(runs: Sequence[Record], dataset: FaceDataset) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
     """What trained networks say about another dataset's images of the shared expressions, without training.
 
     Images of expressions that the networks do not know are left out. An answer is taken in two ways: among the
     shared expressions alone, and freely, where an expression that this dataset lacks is a mistake.
 
     Args:
-        records: finished runs of one dataset whose weights are on this machine, e.g. the folds of one seed.
+        runs: finished runs of one dataset whose weights are on this machine, e.g. the folds of one seed.
         dataset: images none of them was trained on.
 
     Returns:
@@ -53,7 +56,7 @@ def compare(records: Sequence[Record], dataset: FaceDataset) -> tuple[dict[str, 
         FileNotFoundError: weights are not on this machine.
         ValueError: no image shows an expression that both datasets name.
     """
-    names, ours, theirs = shared(records[0].class_names, dataset.class_names)
+    names, ours, theirs = shared(runs[0].class_names, dataset.class_names)
     rows = np.flatnonzero(np.isin(dataset.labels, theirs))
     if len(rows) == 0:
         raise ValueError(
@@ -61,14 +64,14 @@ def compare(records: Sequence[Record], dataset: FaceDataset) -> tuple[dict[str, 
             f"got none among {len(dataset)} images of {dataset.name}. Pass images of one of these."
         )
     among, free = [], []
-    for record in records:
+    for record in runs:
         logits = predict_logits(weights.rebuild(record), dataset.images[rows])
         among.append(logits[:, ours].argmax(axis=1))
         free.append(_position(ours, logits.argmax(axis=1)))
     counts = dataset.class_counts()
     values = {
-        "runs": [record.id for record in records],
-        "trained_on": records[0].config.dataset,
+        "runs": [record.id for record in runs],
+        "trained_on": runs[0].config.dataset,
         "scored_on": dataset.name,
         "fingerprint": dataset.fingerprint,
         "names": list(names),
@@ -79,6 +82,32 @@ def compare(records: Sequence[Record], dataset: FaceDataset) -> tuple[dict[str, 
     if dataset.subjects is not None:
         arrays["subjects"] = np.unique(dataset.subjects[rows], return_inverse=True)[1].astype(np.int16)
     return values, arrays
+
+
+def measured(
+    runs: Sequence[Record], dataset: str, *, usage: str | None = None, root: str | Path | None = None, **options: Any
+) -> Measurement | None:
+    """What `compare` says of runs and another dataset: loaded, or measured and stored.
+
+    Args:
+        runs: finished runs of one dataset, e.g. the folds of one seed.
+        dataset: name of the other one, as in `fer_utils.data.load`.
+        usage: the part of it to look at; None for all images.
+        root, **options: arguments of `load`.
+
+    Returns:
+        None where it is not on record and weights or images are not on this machine.
+    """
+    store = store_for(dataset).parent / "measurements"
+    name = f"elsewhere-{runs[0].id}-x{len(runs)}-on-{dataset}"
+    if found := records.measured(name, store, project_root() / "reports/measurements"):
+        return found
+    try:
+        faces = load(dataset, root, **options)
+        faces = faces if usage is None else faces.subset(faces.usage == usage)
+        return records.measure(name, store, lambda: compare(runs, faces))
+    except FileNotFoundError:
+        return None
 
 
 def home(pooled: Pooled, names: Sequence[str]) -> statistics.Interval:

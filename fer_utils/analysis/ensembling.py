@@ -48,6 +48,17 @@ def on_record(record: Record) -> Measurement | None:
     return records.measured(_NAME.format(record.id), *stores)
 
 
+def mirrored(runs: Sequence[Record], root: str | Path | None = None) -> bool:
+    """Whether the mirror images of all these runs are on record, after measuring them where that can be done here."""
+    found = []
+    for record in runs:
+        try:
+            found.append(on_record(record) or flips(record, root))
+        except FileNotFoundError:
+            found.append(None)
+    return all(found)
+
+
 def ensemble(runs: Sequence[Record], part: str = "test", mirrored: bool = False) -> Pooled:
     """The mean of several networks' probabilities on the same images.
 

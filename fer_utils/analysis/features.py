@@ -6,6 +6,7 @@ iitk2023 added a random forest to Model 2, which "drastically decreases" the acc
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import keras
@@ -17,9 +18,11 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import LinearSVC
 
-from fer_utils.data import FaceDataset, splits
+from fer_utils import records, study
+from fer_utils.data import FaceDataset, load, splits
 from fer_utils.evaluation import intervals, metrics, statistics
-from fer_utils.records import Record
+from fer_utils.files.paths import project_root
+from fer_utils.records import Measurement, Record
 from fer_utils.training import weights
 from fer_utils.training.scoring import predict_logits
 
@@ -86,20 +89,49 @@ def compare(record: Record, dataset: FaceDataset) -> tuple[dict[str, Any], dict[
     return values, arrays
 
 
+def measured(record: Record, root: str | Path | None = None) -> Measurement | None:
+    """What `compare` says of a run: loaded, or measured and stored.
+
+    Args:
+        record: a finished run; where its weights are gone and its images are here, it is trained again.
+        root: where its dataset lies.
+
+    Returns:
+        None where it is not on record and the weights or the images cannot be had on this machine.
+    """
+    name, store = f"shallow-{record.id}", record.path.parent.parent / "measurements"
+    if found := records.measured(name, store, project_root() / "reports/measurements"):
+        return found
+    try:
+        dataset = load(record.config.dataset, root, **record.config.dataset_options)
+        known = study.with_weights(record, root)
+    except FileNotFoundError:
+        return None
+    return records.measure(name, store, lambda: compare(known, dataset))
+
+
+def gains(arrays: Mapping[str, np.ndarray]) -> list[statistics.Interval]:
+    """Accuracy of each classifier that `compare` measured minus the network's, in pairs; the network's own is 0."""
+    right, people = arrays["predicted"] == arrays["labels"], _people(arrays)
+    return [statistics.paired_bootstrap_difference(one, right[0], clusters=people) for one in right]
+
+
 def table(values: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> pd.DataFrame:
     """What `compare` measured, one row for each classifier, in percent with 95 % intervals; the network first."""
     labels, answers = arrays["labels"].astype(np.int64), arrays["predicted"].astype(np.int64)
-    people = arrays.get("subjects")
-    people = people if people is not None and len(np.unique(people)) > 1 else None
     rows = {
         name: {
-            "accuracy in %": intervals.accuracy(said == labels, people).percent(),
-            "minus the network, points": statistics.paired_bootstrap_difference(
-                said == labels, answers[0] == labels, clusters=people
-            ).percent(),
+            "accuracy in %": intervals.accuracy(said == labels, _people(arrays)).percent(),
+            "minus the network, points": gain.percent(),
             "UAR in %": f"{100 * metrics.recall_of_classes(labels, said).mean():.1f}",
             "n": len(labels),
         }
-        for name, said in zip(values["names"], answers, strict=True)
+        for name, said, gain in zip(values["names"], answers, gains(arrays), strict=True)
     }
     return pd.DataFrame.from_dict(rows, orient="index")
+
+
+def _people(arrays: Mapping[str, np.ndarray]) -> np.ndarray | None:
+    """Whom an interval draws, where two or more are known."""
+    people = arrays.get("subjects")
+    return people if people is not None and len(np.unique(people)) > 1 else None

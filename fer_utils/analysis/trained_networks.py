@@ -12,11 +12,11 @@ import numpy as np
 import pandas as pd
 
 from fer_utils import records, study
-from fer_utils.analysis import corruptions, saliency
+from fer_utils.analysis import corruptions, eda, saliency
 from fer_utils.analysis.eda import Summary
 from fer_utils.data import FaceDataset, load, splits
-from fer_utils.data.publishing import may_publish
 from fer_utils.evaluation import statistics
+from fer_utils.evaluation.statistics import Interval
 from fer_utils.files.paths import project_root, store_for
 from fer_utils.records import Measurement, Record
 from fer_utils.training import weights
@@ -72,24 +72,6 @@ def images_of(record: Record, part: str, root: str | Path | None = None, limit: 
     faces = load(record.config.dataset, root, **record.config.dataset_options)
     rows = getattr(splits.make(faces, record.config.split), part)
     return faces.subset(rows[kept_rows(len(rows), limit)])
-
-
-def examples(record: Record, root: str | Path | None = None) -> tuple[FaceDataset, np.ndarray]:
-    """One image of each class that occurs, for single maps: who may be shown comes first, then validation images.
-
-    Returns:
-        The images, and bool (m,): which of them the run was trained on.
-
-    Raises:
-        FileNotFoundError: the dataset is not on this machine.
-    """
-    faces = load(record.config.dataset, root, **record.config.dataset_options)
-    split = splits.make(faces, record.config.split)
-    candidates = np.concatenate([split.validation, split.train])
-    free = may_publish(faces.name, faces.subjects, len(faces))[candidates]
-    candidates = candidates[np.argsort(~free, kind="stable")]
-    _, first = np.unique(faces.labels[candidates], return_index=True)
-    return faces.subset(candidates[first]), np.isin(candidates[first], split.train)
 
 
 def kept_rows(n: int, limit: int | None) -> np.ndarray:
@@ -157,12 +139,83 @@ def rows(values: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> dict[st
     return cams | {"occlusion\n(logit)": arrays["occlusion"]}
 
 
+def explained(
+    runs: Sequence[Record], layers: Sequence[str], *, root: str | Path | None = None, limit: int | None = None
+) -> Summary:
+    """`maps` of the validation images of a seed's runs, `pooled`; on record, or measured where weights and images are.
+
+    Args:
+        runs: the folds of one seed.
+        layers: where Grad-CAM looks.
+        root: where the dataset lies.
+        limit: at most so many images of each run.
+
+    Returns:
+        As `pooled`, and in the arrays `people`, int64 (n,), who is shown, where all runs know it.
+
+    Raises:
+        FileNotFoundError: the maps of a run are not on record, and its weights or images not on this machine.
+    """
+    how, parts = {"root": root, "limit": limit, "retrain": True}, []
+    for record in runs:
+        found = measured("maps", record, partial(maps, layers=layers), "validation", **how)
+        if found is None:
+            raise FileNotFoundError(
+                f"The maps of {record.id} are not measured: they are not on record, and its weights or images are not "
+                "on this machine. Train the run here (`make queue`), or name a run whose maps are on record."
+            )
+        parts.append(found)
+    values, arrays = pooled(parts)
+    return values, arrays | people_of(runs, parts)
+
+
+def people_of(runs: Sequence[Record], parts: Sequence[Measurement]) -> dict[str, np.ndarray]:
+    """Under `people`, who is shown on the validation images behind each run's maps; nothing where a run does not know.
+
+    A person may stand in the validation part of several folds, so intervals of pooled maps draw persons.
+    """
+    found = []
+    for record, part in zip(runs, parts, strict=True):
+        if (whose := record.context("validation", "subjects")) is None:
+            return {}
+        found.append(whose[kept_rows(len(whose), part.values["n"])])
+    return {"people": np.concatenate(found)}
+
+
+def mean_correlation(correlations: np.ndarray, people: np.ndarray | None = None) -> Interval:
+    """Mean of rank correlations float (n,), NaN left out, with its 95 % interval.
+
+    Args:
+        correlations: of n images.
+        people: (n,) who is shown; persons are drawn where there are two or more, else images.
+    """
+    known = np.isfinite(correlations)
+    several = people is not None and len(np.unique(people[known])) > 1
+    return statistics.bootstrap_interval(correlations[known].astype(float), clusters=people[known] if several else None)
+
+
+def lower_half(found: np.ndarray) -> float:
+    """Share in [0, 1] of a map (h, w) without negative places below its middle; a row in the middle counts half."""
+    weights = np.clip(np.arange(len(found)) - (len(found) - 1) / 2 + 0.5, 0, 1)
+    return float((found.sum(axis=1) * weights).sum() / found.sum())
+
+
+def mean_faces(record: Record) -> np.ndarray | None:
+    """Mean faces float (k, 48, 48) of the data of a run, to lay maps over: drawn ones anew, those of people on record.
+
+    None where nothing is on record; `plots.class_maps` then draws the maps on plain grey.
+    """
+    if record.config.dataset == "synthetic":
+        return eda.class_means(load("synthetic", **record.config.dataset_options))
+    described = eda.on_record(record.config.dataset)
+    return described.arrays["means"] if described else None
+
+
 def layer_table(values: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> pd.DataFrame:
-    """Per layer of `maps`: agreement with occlusion (95 % interval over images), alikeness of maps, empty maps."""
+    """Per layer of `maps`: agreement with occlusion (`mean_correlation`), alikeness of maps, empty maps."""
     lines = {}
     for i, (name, found) in enumerate(values["layers"].items()):
-        agreement = arrays[f"agreement_{i}"].astype(float)
-        interval = statistics.bootstrap_interval(agreement[np.isfinite(agreement)])
+        interval = mean_correlation(arrays[f"agreement_{i}"], arrays.get("people"))
         lines[name] = {
             "agreement with occlusion": f"{interval.estimate:.2f} [{interval.low:.2f}, {interval.high:.2f}]",
             "alike, same class": f"{found['alike']['same']:.2f}",

@@ -120,7 +120,7 @@ def difference(
     """Accuracy A minus accuracy B, mean over seeds.
 
     Where one of both lies near its end (see `FEW`), the ends of both intervals are joined by squares (Newcombe 1998;
-    Zou and Donner 2008); else one seed gives a bootstrap over units, several give Satterthwaite's t.
+    Zou and Donner 2008); else one seed gives a bootstrap over units, several give Satterthwaite's t, cut at -1 and 1.
 
     Args:
         a: a tally, or one accuracy per seed (s,) known without the images behind it: only its seeds are drawn.
@@ -144,7 +144,7 @@ def difference(
         moved = -b.contributions if known else _moved(a.contributions, b.contributions, paired)
         variance = variance_of(each, np.broadcast_to(moved, (len(each), moved.shape[1])))
         half = _quantile(variance.df, level) * math.sqrt(variance.total)
-        ends, method = (each.mean() - half, each.mean() + half), "t (Satterthwaite)"
+        ends, method = (max(each.mean() - half, -1.0), min(each.mean() + half, 1.0)), "t (Satterthwaite)"
     return Interval(float(each.mean()), *map(float, ends), level, b.n, f"{method} over {_over(b, len(each))}")
 
 

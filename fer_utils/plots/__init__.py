@@ -18,6 +18,7 @@ from fer_utils.plots.data import (
     pixel_distribution_by_class,
     split_distribution,
 )
+from fer_utils.plots.demo import risk_coverage, timeline
 from fer_utils.plots.display import described
 from fer_utils.plots.explain import cascade, class_maps
 from fer_utils.plots.gallery import faces, scenes
@@ -34,8 +35,9 @@ from fer_utils.plots.sheets import augmentation_sheet, mean_faces, predictions_g
 from fer_utils.plots.shortcuts import error_budget, forest, simulated
 from fer_utils.plots.stress import reliability, stress_curves
 from fer_utils.plots.style import EXPRESSION_COLOURS, colours, finish, new_figure, note, stamp, use_style
+from fer_utils.plots.training import moving_averages, schedules, watched_curves
 from fer_utils.plots.transfer import starts
-from fer_utils.plots.tuning import marginal_effect, parallel_coordinates, search_progress
+from fer_utils.plots.tuning import marginal_effects, search_progress
 
 __all__ = [
     "CKPLUS_NOTICE",
@@ -59,21 +61,23 @@ __all__ = [
     "growth",
     "heatmap",
     "learning_curves",
-    "marginal_effect",
+    "marginal_effects",
     "may_publish",
     "mean_faces",
+    "moving_averages",
     "network_chain",
     "new_figure",
     "note",
-    "parallel_coordinates",
     "pixel_distribution",
     "pixel_distribution_by_class",
     "predictions_grid",
     "reliability",
     "report_heatmap",
+    "risk_coverage",
     "roc_curves",
     "sample_grid",
     "scenes",
+    "schedules",
     "search_progress",
     "separable_convolution",
     "simulated",
@@ -81,5 +85,7 @@ __all__ = [
     "stamp",
     "starts",
     "stress_curves",
+    "timeline",
     "use_style",
+    "watched_curves",
 ]

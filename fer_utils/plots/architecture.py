@@ -18,12 +18,14 @@ _MIXED = "#9A9A9A"
 
 
 @style.styled
-def separable_convolution(outputs: int = 5, *, title: str = "", caption: str = "") -> Figure:
+def separable_convolution(
+    outputs: int = 5, *, title: str = "", caption: str = "", profile: str | None = None
+) -> Figure:
     """An ordinary convolution of four channels above a separable one, with the weights that each has.
 
     Args:
         outputs: channels that come out, 1 to 6.
-        title, caption: see `fer_utils.plots`.
+        title, caption, profile: see `fer_utils.plots`.
 
     Raises:
         ValueError: another number of outputs, which would not fit.
@@ -46,20 +48,21 @@ def separable_convolution(outputs: int = 5, *, title: str = "", caption: str = "
     separable.set_title(f"Separable: {c} kernels of 3×3 and one channel, then {k} of 1×1 and {c} channels")
     separable.text(3.4, -0.4, f"3 · 3 · {c} = {9 * c} weights", ha="center")
     separable.text(8.7, -0.4, f"{c} · {k} = {c * k} weights", ha="center")
-    return style.finish(figure, title, caption)
+    return style.finish(figure, title, caption, profile)
 
 
 @style.styled
 def network_chain(
-    parts: pd.DataFrame, inside: Sequence[str], *, marked: str = "", title: str = "", caption: str = ""
-) -> Figure:
+    parts: pd.DataFrame, inside: Sequence[str], *, marked: str = "", title: str = "", caption: str = "",
+    profile: str | None = None,
+) -> Figure:  # fmt: skip
     """A network's parts from image to scores, above one residual block with its shortcut.
 
     Args:
         parts: one row per part, in order; columns `output` (shape without the batch) and `weights`.
         inside: the steps of the block, from its input to the sum.
         marked: the part to colour.
-        title, caption: see `fer_utils.plots`.
+        title, caption, profile: see `fer_utils.plots`.
 
     Raises:
         ValueError: no part, or fewer than two steps.
@@ -78,7 +81,7 @@ def network_chain(
     block.text(last / 2, 1.42, "shortcut: the input itself", **_LOOK)
     chain.set_title("Each part: its output and its weights")
     block.set_title("One of the middle blocks, opened")
-    return style.finish(figure, title, caption)
+    return style.finish(figure, title, caption, profile)
 
 
 def _sheets(ax: Axes, x: float, y: float, colours: Sequence[str], side: float = 1.0, step: float = 0.16) -> None:

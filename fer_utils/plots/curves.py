@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -239,12 +240,20 @@ def _comparison_caption(intervals: Sequence[Interval | None], claims: Sequence[f
     given = [interval for interval in intervals if interval is not None]
     parts = []
     if given:
-        methods = " or ".join(dict.fromkeys(interval.method for interval in given))
+        methods = dict.fromkeys(interval.method for interval in given)
+        if len(methods) > 2:  # they differ in how many were drawn, which stands at each row
+            methods = dict.fromkeys(re.sub(r"over [\d,]+ ", "over ", method) for method in methods)
         units = {"seeds" if "seeds" in interval.method else "images" for interval in given}
         sizes = {interval.n for interval in given}
         shared = f"n = {sizes.pop():,} {units.pop()}. " if len(sizes) == len(units) == 1 else ""
         levels = ", ".join(dict.fromkeys(f"{100 * interval.level:g} %" for interval in given))
-        parts.append(f"{shared}Bars: {levels} intervals ({methods}).")
+        parts.append(f"{shared}Bars: {levels} intervals ({' or '.join(methods)}).")
     if any(claim is not None for claim in claims):
         parts.append("Diamonds: as reported.")
     return " ".join(parts)
+
+
+def _numbers(values: Sequence[int]) -> str:
+    """One number, two, or the range of more."""
+    distinct = sorted(set(values))
+    return " and ".join(f"{n:,}" for n in distinct) if len(distinct) < 3 else f"{distinct[0]:,} to {distinct[-1]:,}"

@@ -53,6 +53,11 @@ def described(figure: Figure, text: str) -> Figure:
     return figure
 
 
+def adding(figure: Figure, seen: str) -> Figure:
+    """Say in the alternative text, after what titles, axes and notes tell, what is to be seen; returns the figure."""
+    return described(figure, f"{alternative_text(figure)} {seen}")
+
+
 def bundle(figure: Figure) -> MimeBundle:
     """The figure for a notebook: by MIME type its data, and by MIME type the alternative text and the size to show."""
     text = alternative_text(figure)

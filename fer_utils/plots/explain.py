@@ -8,7 +8,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from fer_utils.evaluation import statistics
-from fer_utils.plots import style
+from fer_utils.plots import display, style
 from fer_utils.plots.gallery import grid
 
 _BLANK = 0.5  # grey on which maps lie where no mean face may be shown
@@ -31,7 +31,8 @@ def class_maps(
 
     Args:
         maps: kind -> float (k, h, w), class means as of `fer_utils.analysis.saliency.class_means`; each row is
-            stretched over its own range, from 0 where it has negative places. A class of NaN is drawn as an outline.
+            stretched over its own range, from 0 where it has negative places, as its colour bar says. A class of NaN
+            is drawn as an outline.
         class_names, counts: k names, and k numbers of images where they are known.
         means: mean faces float (k, s, s) in 0..255 as `fer_utils.analysis.eda.class_means` gives them, NaN where they
             are withheld; maps of such classes, and all if None, lie on plain grey.
@@ -56,9 +57,9 @@ def class_maps(
     figure = grid(
         [*faces] * len(rows), np.concatenate(list(finite.values())), titles=names + [""] * (k * (len(rows) - 1)),
         columns=k, title_colours=style.colours(class_names) * len(rows), row_titles=list(rows), overlays=overlays,
+        scales=[(f"{low:.2f}", f"{high:.2f}") for low, high in ends.values()],
     )  # fmt: skip
-    scale = "; ".join(f"{kind} {low:.2f} to {high:.2f}" for kind, (low, high) in ends.items())
-    return style.finish(figure, title, f"Dark to bright: {scale}. {caption}".strip(), profile)
+    return style.finish(figure, title, caption, profile)
 
 
 @style.styled
@@ -66,6 +67,7 @@ def cascade(
     layers: Sequence[str],
     correlations: Mapping[str, np.ndarray],
     *,
+    people: np.ndarray | None = None,
     title: str = "What is left of the maps when layers are shuffled",
     caption: str = "",
     profile: str | None = None,
@@ -75,13 +77,15 @@ def cascade(
     Args:
         layers: m names, in the order in which they are shuffled.
         correlations: kind of map -> float (m, n) of n images, NaN where undefined.
+        people: (n,) who is shown, whom the intervals draw; None, or one person alone: they draw images.
         title, caption, profile: see `fer_utils.plots`.
     """
+    people = None if people is None or len(np.unique(people)) < 2 else people
     figure = style.new_figure(7.2, 3.2)
     ax, places, undefined = figure.add_subplot(), np.arange(1, len(layers) + 1), []
     for (kind, values), colour in zip(correlations.items(), (style.BLUE, style.VERMILLION, style.GREEN), strict=False):
         values = np.asarray(values, float)
-        ends = [_interval(row[np.isfinite(row)]) for row in values]
+        ends = [_interval(row, people) for row in values]
         ax.plot([0, *places], [1, *(mean for mean, _, _ in ends)], "o-", color=colour, label=kind, ms=4)
         ax.fill_between(places, [e[1] for e in ends], [e[2] for e in ends], color=colour, alpha=0.2, lw=0)
         undefined.append(f"{kind}: {np.isnan(values).mean():.0%}")
@@ -91,9 +95,17 @@ def cascade(
     if len(correlations) > 1:
         ax.legend()
     n = len(next(iter(correlations.values()))[0])
-    text = f"{style.count(n)}. Mean over images with 95 % interval (bootstrap over images). "
+    drawn = "images" if people is None else "persons"
+    text = f"{style.count(n)}. Mean over images with 95 % interval (bootstrap over {drawn}). "
     text += f"Undefined, because the map is the same everywhere: {', '.join(undefined)}. {caption}"
-    return style.finish(figure, title, text.strip(), profile)
+    seen = (f"{kind}: {_words(values[0])} with the first layer shuffled, {_words(values[-1])} with all of them"
+            for kind, values in correlations.items())
+    return display.adding(style.finish(figure, title, text.strip(), profile), f"{'; '.join(seen)}.")
+
+
+def _words(values: np.ndarray) -> str:
+    known = np.asarray(values, float)[np.isfinite(values)]
+    return f"{known.mean():.2f}" if len(known) else "undefined"
 
 
 def _checked_maps(maps: Mapping[str, np.ndarray], k: int) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
@@ -112,10 +124,12 @@ def _stretched(one: np.ndarray, low: float, high: float) -> np.ndarray:
     return np.clip((one - low) / max(high - low, 1e-12), 0, 1)
 
 
-def _interval(values: np.ndarray) -> tuple[float, float, float]:
-    """Mean and ends; NaN without values, no width for one."""
-    if len(values) < 2:
-        mean = float(values[0]) if len(values) else np.nan
+def _interval(values: np.ndarray, people: np.ndarray | None) -> tuple[float, float, float]:
+    """Mean of the known values and its ends; NaN without values, no width for one image or one person."""
+    known = np.isfinite(values)
+    values, people = values[known], None if people is None else np.asarray(people)[known]
+    if len(values if people is None else np.unique(people)) < 2:
+        mean = float(values.mean()) if len(values) else np.nan
         return mean, mean, mean
-    found = statistics.bootstrap_interval(values, n_resamples=1000)
+    found = statistics.bootstrap_interval(values, clusters=people, n_resamples=1000)
     return found.estimate, found.low, found.high

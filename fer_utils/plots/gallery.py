@@ -32,6 +32,8 @@ class Found(Protocol):
 
 _TITLE_SIZE, _TITLE_LINE = 7.0, 0.125
 _LARGE, _MEDIUM, _SMALL, _GAP = 1.0, 0.75, 0.36, 0.06  # sides of a face and the gap between two, in inches
+_BAR_WIDTH, _BAR = 0.09, 0.45  # of a colour bar alone, and of what it and its numbers take
+_HEAT, _VEIL = "inferno", 0.45  # colours of heat maps, and how much they cover
 
 
 @style.styled
@@ -63,7 +65,8 @@ def faces(
         title: of the figure.
         title_colours: n colours of the titles.
         row_titles: one text per row, left of it.
-        overlays: n heat maps, float (h', w') in [0, 1], laid over the faces (Grad-CAM); withheld with them.
+        overlays: n heat maps, float (h', w') in [0, 1], laid over the faces (Grad-CAM); withheld with them. A colour
+            bar stands at the end of each row.
         caption, profile: see `fer_utils.plots`.
 
     Raises:
@@ -86,6 +89,7 @@ def faces(
         title_colours=title_colours,
         row_titles=row_titles,
         overlays=overlays,
+        scales=None if overlays is None else [("0", "1")] * -(-n // min(columns or 8, n)),
     )
     style.finish(figure, title, caption)
     for line in _notices(dataset_name, published, present, shown):
@@ -169,10 +173,12 @@ def grid(
     title_colours: Sequence[str] | None = None,
     row_titles: Sequence[str] | None = None,
     overlays: Sequence[np.ndarray | None] | None = None,
+    scales: Sequence[tuple[str, str]] | None = None,
 ) -> Figure:
     """Lay pictures out in rows; only for `faces` and `mean_faces`, which decide what is `shown`, bool (n,).
 
-    Coordinates are inches. What is not shown gets an outline, and its pixels stay out of the figure.
+    Coordinates are inches. What is not shown gets an outline, and its pixels stay out of the figure. `scales` are the
+    ends of each row's colour bar.
     """
     n = len(images)
     columns = min(columns or 8, n)
@@ -182,7 +188,8 @@ def grid(
     heads = [max(map(len, lines[row * columns : (row + 1) * columns])) for row in range(rows)]
     tops = np.cumsum([_TITLE_LINE * head + _GAP for head in heads]) + cell * np.arange(rows) - _GAP
     left = 0.0 if row_titles is None else 0.1 + 0.08 * max(map(len, row_titles))
-    width = max(left + columns * (cell + _GAP) - _GAP, 4.5)
+    right = left + columns * (cell + _GAP)
+    width = max(right - _GAP + (0 if scales is None else _BAR), 4.5)
     figure = style.new_figure(width + 0.1, tops[-1] + cell + 0.1)
     ax = figure.add_subplot()
     ax.set(xlim=(0, width), ylim=(tops[-1] + cell, 0), aspect="equal", anchor="W")
@@ -197,6 +204,9 @@ def grid(
     for text, y, colour in zip(row_titles or (), tops, style.colours(row_titles or ()), strict=False):
         look = {"size": 9, "weight": "bold", "va": "center", "ha": "right"}
         ax.text(left - 0.08, y + cell / 2, text, color=colour, **look)
+    for row, (ends, y) in enumerate(zip(scales or (), tops, strict=False)):
+        if shown[row * columns : (row + 1) * columns].any():
+            _colour_bar(ax, ends, (right, y, cell))
     return figure
 
 
@@ -234,7 +244,18 @@ def _cell(
     look = {"extent": extent, "aspect": "equal", "vmin": 0, "vmax": 1}
     ax.imshow(pixels(image), cmap="gray", interpolation="nearest", **look)
     if overlay is not None:
-        ax.imshow(overlay, cmap="inferno", alpha=0.45, interpolation="bilinear", **look)
+        ax.imshow(overlay, cmap=_HEAT, alpha=_VEIL, interpolation="bilinear", **look)
+
+
+def _colour_bar(ax: Axes, ends: tuple[str, str], place: tuple[float, float, float]) -> None:
+    """What a heat map's colours mean, as they look over a medium grey: the low end below, the high end on top."""
+    x, y, height = place
+    extent = (x, x + _BAR_WIDTH, y + height, y)
+    look = {"extent": extent, "aspect": "equal", "vmin": 0, "vmax": 1}
+    ax.imshow(np.full((2, 1), 0.5), cmap="gray", **look)
+    ax.imshow(np.linspace(1, 0, 64)[:, None], cmap=_HEAT, alpha=_VEIL, interpolation="bilinear", **look)
+    for text, at, side in ((ends[1], y, "top"), (ends[0], y + height, "bottom")):
+        ax.text(x + _BAR_WIDTH + 0.03, at, text, size=6.5, color=style.MUTED, va=side)
 
 
 def _wrap(text: str, cell: float) -> list[str]:

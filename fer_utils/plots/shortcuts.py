@@ -21,7 +21,7 @@ KINDS = {
     "choice": ("chosen on test images", style.ORANGE),
     "scored": ("other images scored", style.BLUE),
     "chance": ("chance", style.GREY),
-    "ceiling": ("labels", style.PURPLE),
+    "labels": ("disagreement about labels", style.PURPLE),
 }
 """Kind of a price to its name in the key and its colour."""
 

@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from fer_utils.evaluation.statistics import Interval
-from fer_utils.plots import style
+from fer_utils.plots import display, style
 
 _COLUMNS = 4
 
@@ -54,7 +54,7 @@ def stress_curves(
         free = panels[len(names)] if len(names) < len(panels) else panels[0]
         free.legend(handles, labels, loc="center" if free is not panels[0] else "best")
     text = f"{_sizes(curves)}{' Dashes: always the commonest class.' if guessing is not None else ''} {caption}"
-    return style.finish(figure, title, text.strip(), profile)
+    return display.adding(style.finish(figure, title, text.strip(), profile), _falls(curves))
 
 
 @style.styled
@@ -103,6 +103,16 @@ def _curve(ax: Axes, intervals: Sequence[Interval], colour: str, label: str) -> 
     ax.plot(severities, [100 * i.estimate for i in intervals], "o-", color=colour, ms=3, label=label)
     low, high = ([100 * getattr(i, end) for i in intervals] for end in ("low", "high"))
     ax.fill_between(severities, low, high, color=colour, alpha=0.2, lw=0)
+
+
+def _falls(curves: Mapping[str, Mapping[str, Sequence[Interval]]]) -> str:
+    """In words: accuracy on clean images and at the highest severity of each corruption."""
+    texts = []
+    for network, of in curves.items():
+        ends = ", ".join(f"{name} {100 * line[-1].estimate:.0f} %" for name, line in of.items())
+        clean = next(iter(of.values()))[0].estimate
+        texts.append(f"{network}: {100 * clean:.0f} % on clean images; at the highest severity {ends}.")
+    return " ".join(texts)
 
 
 def _label_panels(panels: np.ndarray, used: int, columns: int) -> None:

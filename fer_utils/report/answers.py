@@ -166,7 +166,7 @@ def maps(shelf: Shelf) -> str:
         parts = [shelf.measured(f"maps{trained_networks.VERSION}-validation*-{record.id}") for record in runs]
         if all(parts):
             looked, arrays = trained_networks.pooled(parts)
-            table = trained_networks.layer_table(looked, arrays).iloc[:, 0]
+            table = trained_networks.layer_table(looked, arrays | trained_networks.people_of(runs, parts)).iloc[:, 0]
             texts.append(
                 f"compact, {TITLES[data]}: rank correlation of Grad-CAM with occlusion "
                 f"{table['agreement with occlusion']}, n = {looked['n']}"

@@ -1,4 +1,4 @@
-"""The study on one page, from committed records: tables, the reading of prices, and the first figure.
+"""The study on one page, from committed records: tables, prices by kind, and the first figure.
 
 Nothing measured is written here: what no record holds is "not measured".
 """
@@ -32,24 +32,6 @@ GAP = "as reported − sound, last epochs"
 def cell(measured: Measured | None) -> str:
     """A number with its interval and what one must know of it."""
     return f"{measured.interval.percent()}, {measured.note}" if measured else NOT_MEASURED
-
-
-def table(found: Sequence[Line]) -> pd.DataFrame:
-    """The lines for readers: claimed, re-run as reported, sound, each with n, seeds and budget; gap; other budgets."""
-    rows = []
-    for line in found:
-        shown, others = list(line.dots.values()), [m for ms in line.found.values() for m in ms[1:]]
-        rows.append({
-            "system": f"{line.system}: {line.detail}",
-            "data": line.data,
-            "claimed": f"{line.claim.printed}, {line.claim.what}" if line.claim else "–",
-            REPORTED: cell(line.dots[REPORTED]) if REPORTED in line.found else "–",
-            SOUND: cell(line.dots[SOUND]),
-            GAP: gap(line),
-            "also on record": "; ".join(map(cell, others)) or "–",
-            "hardware": "; ".join(dict.fromkeys(m.device for m in shown if m)) or "–",
-        })  # fmt: skip
-    return pd.DataFrame(rows).set_index(["system", "data"])
 
 
 def gap(line: Line) -> str:
@@ -134,19 +116,22 @@ def systems(shelf: Shelf) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["system", "accuracy on FER2013 in %", "how", "protocol"]).set_index("system")
 
 
-def reading(prices: Mapping[str, Sequence[Price]]) -> str:
-    """Which shortcuts are shown to raise an accuracy, to lower it, or neither, kind by kind, as a Markdown list."""
-    bullets = []
+def kinds(prices: Mapping[str, Sequence[Price]]) -> pd.DataFrame:
+    """Kind by kind how many shortcuts are shown to raise an accuracy, to lower it, or neither, and the largest.
+
+    Args:
+        prices: by the name of the data.
+    """
+    rows = {}
     for kind, (name, _) in KINDS.items():
-        sides: dict[str, list[str]] = {}
-        for data, p in ((data, p) for data, group in prices.items() for p in group if p.kind == kind):
-            side = "Raises" if p.interval.low > 0 else "Lowers" if p.interval.high < 0 else "Not shown either way"
-            whole = f"{p.of} {p.shortcut}" if p.of else p.shortcut
-            sides.setdefault(side, []).append(f"{whole} ({data.split(',')[0]}): {p.interval.points()}")
-        if sides:
-            said = ". ".join(f"*{side}:* {'; '.join(texts)}" for side, texts in sides.items())
-            bullets.append(f"- **{name[0].upper()}{name[1:]}.** {said}.")
-    return "\n".join(bullets) or NOT_MEASURED
+        own = [(data, p) for data, group in prices.items() for p in group if p.kind == kind]
+        if own:
+            raises, lowers = sum(p.interval.low > 0 for _, p in own), sum(p.interval.high < 0 for _, p in own)
+            data, largest = max(own, key=lambda pair: abs(pair[1].interval.estimate))
+            shown = f"{largest.shortcut} ({data.split(',')[0]}): {largest.interval.points()}"
+            neither = len(own) - raises - lowers
+            rows[name] = {"raise": raises, "lower": lowers, "not shown either way": neither, "largest, points": shown}
+    return pd.DataFrame.from_dict(rows, orient="index")
 
 
 def outstanding(shelf: Shelf) -> pd.DataFrame:

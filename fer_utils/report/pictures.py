@@ -71,8 +71,8 @@ def drawn(path: Path) -> dict[str, Any]:
 
 
 def priced(prices: Mapping[str, Sequence[Price]]) -> dict[str, list[Price]]:
-    """The prices that stand for themselves: without the parts of others, and without what only some images show."""
-    found = {data: [p for p in group if not p.of and "alone" not in p.shortcut] for data, group in prices.items()}
+    """The main prices, data by data; without data that have none."""
+    found = {data: tables.main(group) for data, group in prices.items()}
     return {data: group for data, group in found.items() if group}
 
 

@@ -7,16 +7,32 @@ profile.
 """
 
 from fer_utils.study.executors import process_pool
-from fer_utils.study.pooling import Pooled, by_configuration, by_seed, pool, result, results_table
-from fer_utils.study.runs import StudyError, cost, listing, on_record, rerun, run_study, siblings, with_weights
+from fer_utils.study.pooling import Pooled, by_configuration, by_name, by_seed, pool, result, results_table
+from fer_utils.study.runs import (
+    StudyError,
+    available,
+    comparable,
+    cost,
+    listing,
+    not_measured,
+    on_record,
+    rerun,
+    run_study,
+    siblings,
+    with_weights,
+)
 
 __all__ = [
     "Pooled",
     "StudyError",
+    "available",
     "by_configuration",
+    "by_name",
     "by_seed",
+    "comparable",
     "cost",
     "listing",
+    "not_measured",
     "on_record",
     "pool",
     "process_pool",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -69,6 +69,20 @@ def by_configuration(records: Sequence[Record]) -> list[list[Record]]:
         alike = replace(record.config, seed=0, split=replace(record.config.split, fold=0))
         groups.setdefault((record.config.protocol, alike.key), []).append(record)
     return list(groups.values())
+
+
+def by_name(records: Iterable[Record]) -> dict[str, list[Record]]:
+    """Groups of `by_configuration` under the names of their networks; the same run given twice counts once.
+
+    Where a network has several configurations, its epochs tell them apart, and where these are equal too, their key.
+    """
+    groups = by_configuration(list({record.id: record for record in records}.values()))
+    firsts = [group[0].config for group in groups]
+    for name in (lambda c: c.model, lambda c: f"{c.model}, {c.epochs} epochs", lambda c: f"{c.model} {c.key}"):
+        names = [name(config) for config in firsts]
+        if len(set(names)) == len(names):
+            break
+    return dict(zip(names, groups, strict=True))
 
 
 def by_seed(records: Sequence[Record]) -> dict[int, list[Record]]:

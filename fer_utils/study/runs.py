@@ -16,7 +16,7 @@ import pandas as pd
 from fer_utils.data import data_root
 from fer_utils.files.paths import project_root, reports_root, store_for
 from fer_utils.files.writing import StorageError
-from fer_utils.records import Record, find_all, is_done
+from fer_utils.records import Record, find, find_all, is_done
 from fer_utils.records.config import RunConfig
 from fer_utils.study import executors
 from fer_utils.study.pooling import pool
@@ -187,6 +187,55 @@ def on_record(
     found = find_all(store or project_root() / "reports/runs")
     found = [r for r in found if all(getattr(r.config, name) == value for name, value in wanted.items())]
     return [r for r in found if protocol is None or serves(r.config, protocol)]
+
+
+def available(
+    configs: Iterable[RunConfig], root: str | Path | None = None
+) -> tuple[list[Record], list[RunConfig]]:
+    """What can be shown of some runs without training on faces of people, and what cannot.
+
+    Args:
+        configs: the runs; those on drawn faces are trained where they are missing.
+        root: where the datasets lie.
+
+    Returns:
+        The records that are there, in the order of the configurations, and the configurations that are not on record.
+    """
+    found, missing = [], []
+    for config in configs:
+        record = run_study([config], root=root)[0] if config.dataset == "synthetic" else None
+        record = record or find(config, store_for(config.dataset)) or find(config, project_root() / "reports/runs")
+        (found if record else missing).append(record or config)
+    return found, missing
+
+
+def not_measured(missing: Sequence[RunConfig], item: str) -> str:
+    """One line on runs that are not on record, as Markdown; "" where none is missing.
+
+    Args:
+        missing: the second of what `available` returns.
+        item: of the queue, which would train them.
+    """
+    if not missing:
+        return ""
+    seeds: dict[str, list[str]] = {}
+    for config in missing:
+        seeds.setdefault(f"`{config.model}` on {config.dataset}", []).append(str(config.seed))
+    runs = "; ".join(f"{what}, seed{'s' * (len(own) > 1)} {', '.join(own)}" for what, own in seeds.items())
+    return f"*Not measured: {runs}. `make queue ITEMS={item}` trains them.*"
+
+
+def comparable(like: Record) -> list[Record]:
+    """Final runs beside `like` that scored the same test images after the same split, itself among them.
+
+    Returns:
+        The first seed of each configuration, the best on validation first.
+    """
+    final = [r for r in find_all(like.path.parent) if r.config.score_test and r.config.protocol == like.config.protocol]
+    data, split = like.run["dataset"]["fingerprint"], like.config.split
+    same = [r for r in final if (r.run["dataset"]["fingerprint"], r.config.split) == (data, split)]
+    firsts = {replace(r.config, seed=0).key: r for r in sorted(same, key=lambda r: -r.config.seed)}
+    return sorted(firsts.values(), key=lambda r: -r.metric("accuracy", "validation"))
 
 
 def with_weights(record: Record, root: str | Path | None = None) -> Record:

@@ -160,6 +160,8 @@ def test_tables_are_sorted_and_in_percent() -> None:
     levels = found.confidence_table()
     assert levels.loc[0].tolist() == [100, 75, -25]
     assert levels["accuracy in %"].tolist() == pytest.approx([100, 100, *[100 * (1 - 0.5 / 11)] * 4])
+    sure, nothing = found.overconfidence(5), found.overconfidence(0)
+    assert sure.estimate == pytest.approx(0.75 - (1 - 0.5 / 11)) and nothing.estimate == pytest.approx(-0.25)
     assert found.majority == 1
     assert str(found.summary()).startswith("clean error 0.0 [0.0, 0.0] %, mCE 3.6 [")  # 4 of 110
 
@@ -222,6 +224,9 @@ def test_comparison_of_two_groups_and_its_table() -> None:
     assert table.loc[("skin", "dark"), "p, Holm"] == f"{4 / 64:.4f}"
     assert table.loc[("skin", "dark"), "difference in points"].startswith("+50.0")
     assert table.loc[("skin", "light"), "p, Holm"] == ""
+    both = bias.across({"one": {"skin": found, "glasses": found}, "other": {"skin": found, "glasses": found}})
+    assert both.loc["skin: light less dark", "other: p, Holm"] == f"{4 / 64:.4f}"
+    assert both.loc["glasses: light less dark", "one: points [95 %]"].startswith("+50.0")
     with pytest.raises(ValueError, match="Two groups"):
         bias.compare({"a": right["dark"]}, people)
 

@@ -193,6 +193,13 @@ def test_budget_turns_agreement_into_what_is_missing(tmp_path: Path) -> None:
     assert list(table["points"]) == ["+33.0 [31.0, 35.0]", "+30.0 [31.0, 35.0]"]
 
 
+def test_the_largest_bar_of_each_source_and_kind_is_kept_whatever_its_sign() -> None:
+    rows = [("leak", "CK+48", 0.05), ("leak", "CK+48", -0.2), ("leak", "FER2013", 0.01), ("chance", "CK+48", 0.03)]
+    shares = [tables.Share("", Interval(x, x, x, 0.95, 9, ""), kind, source) for kind, source, x in rows]
+    found = {(s.kind, s.source): s.interval.estimate for s in tables.largest(shares)}
+    assert found == {("leak", "CK+48"): -0.2, ("leak", "FER2013"): 0.01, ("chance", "CK+48"): 0.03}
+
+
 def test_one_seed_is_196_standard_deviations() -> None:
     best = experiments.Price("The best of 3 seeds", "", maxima.best_of([0.70, 0.71, 0.72]), (), "chance", "")
     assert tables.one_seed(best, "").interval.estimate == pytest.approx(0.0196, rel=1e-3)
@@ -206,6 +213,7 @@ def test_figures_show_every_price(grouped: dict[str, list[Record]]) -> None:
     figure = plots.error_budget(shares)
     widths = [bar.get_width() for bar in figure.axes[0].patches]
     assert widths == sorted(widths, reverse=True) and len(widths) == sum(not p.of for p in prices)
+    assert [p.shortcut for p in tables.main(prices)] == [p.shortcut for p in prices if not p.of]
     table = pd.DataFrame({"a": [0.1, 0.2]}, index=pd.Index([1, 2], name="n"))
     figure = plots.simulated({"one": table, "two": table}, references={"one": 5})
     assert [ax.get_title("left") for ax in figure.axes] == ["one", "two"]

@@ -123,18 +123,26 @@ def test_the_measured_faces_are_the_parts_own(record: Record) -> None:
     assert set(faces.subjects) == set(whole.subjects[whole.usage == "PublicTest"])
 
 
-def test_examples_are_one_validation_image_of_each_class(record: Record) -> None:
-    faces, learnt = trained_networks.examples(record)
-    assert faces.labels.tolist() == list(range(7)) and not learnt.any()
-    assert set(faces.subjects) == set(trained_networks.images_of(record, "validation").subjects)
+@pytest.mark.usefixtures("here")
+def test_maps_of_a_seed_know_their_persons(record: Record, monkeypatch: pytest.MonkeyPatch) -> None:
+    values, arrays = trained_networks.explained([record], LAYERS)
+    assert values["n"] == 7 and arrays["people"].tolist() == record.context("validation", "subjects").tolist()
+    monkeypatch.setattr(trained_networks, "measured", lambda *_, **__: None)
+    with pytest.raises(FileNotFoundError, match="not measured"):
+        trained_networks.explained([record], LAYERS)
 
 
-def test_examples_take_training_images_where_only_they_may_be_shown(
-    record: Record, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    trained = set(trained_networks.images_of(record, "train").subjects)
-    monkeypatch.setattr(trained_networks, "may_publish", lambda _, subjects, n: np.isin(subjects, list(trained)))
-    assert trained_networks.examples(record)[1].all()
+def test_maps_lie_over_the_mean_faces_of_the_runs_own_data(record: Record) -> None:
+    means = trained_networks.mean_faces(record)
+    assert means.shape == (7, 48, 48) and np.isfinite(means).all()
+
+
+def test_a_mean_correlation_draws_persons_where_they_are_known() -> None:
+    found = np.repeat([0.1, 0.5, 0.3, np.nan], 5)
+    by_image, by_person = (trained_networks.mean_correlation(found, who) for who in (None, np.repeat(range(4), 5)))
+    assert [by_image.estimate, by_person.estimate] == pytest.approx([0.3, 0.3])
+    assert by_person.high - by_person.low > by_image.high - by_image.low and "subjects" in by_person.method
+    assert "images" in trained_networks.mean_correlation(found, np.zeros(20)).method
 
 
 def test_shared_validation_leaves_the_persons_of_the_test_out() -> None:

@@ -209,12 +209,12 @@ def test_a_video_on_the_kernels_machine_plays_to_its_end(widget: Callable[..., P
     assert_no_error(page)
 
 
-def test_notebook_11_with_a_camera(lab: Lab, new_page: NewPage) -> None:
+def test_notebook_15_with_a_camera(lab: Lab, new_page: NewPage) -> None:
     """Run all cells, start, see a box on the face and a label at 10 frames a second, stop, find the camera free."""
     requests: list[str] = []
     page = new_page()
     page.on("request", lambda request: requests.append(request.url))
-    opened(page, lab, notebook_11(lab))
+    opened(page, lab, notebook_15(lab))
     run(page)
     page.wait_for_function(
         "jupyterapp.shell.currentWidget.content.widgets.every((cell) => cell.model.type !== 'code' "
@@ -242,13 +242,13 @@ def test_notebook_11_with_a_camera(lab: Lab, new_page: NewPage) -> None:
     assert [url for url in requests if not url.startswith((own, "data:", "blob:"))] == []
 
 
-def notebook_11(lab: Lab) -> str:
+def notebook_15(lab: Lab) -> str:
     """Its copy, in the quick profile and with the camera on."""
     notebook = nbformat.read(ROOT / "notebooks/15_live_demo.ipynb", 4)
     cell = next(cell for cell in notebook.cells if "parameters" in cell.metadata.get("tags", []))
     cell.source += "\nprofile, webcam, repeats, seconds = 'quick', True, 3, 0.4"
-    nbformat.write(notebook, lab.folder / "11.ipynb")
-    return "11.ipynb"
+    nbformat.write(notebook, lab.folder / "15.ipynb")
+    return "15.ipynb"
 
 
 def assert_box_on_face(page: Page) -> None:
@@ -258,7 +258,7 @@ def assert_box_on_face(page: Page) -> None:
 
 def assert_no_frame_was_kept(lab: Lab) -> None:
     """The notebook is saved with its figures (PNG) and no frame (JPEG), and no frame lies in any file of the lab."""
-    path, deadline = lab.folder / "11.ipynb", time.monotonic() + 30
+    path, deadline = lab.folder / "15.ipynb", time.monotonic() + 30
     while "image/png" not in path.read_text():
         assert time.monotonic() < deadline, "the notebook was not saved"
         time.sleep(0.2)

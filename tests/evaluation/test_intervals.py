@@ -183,6 +183,13 @@ def test_where_seeds_dominate_the_difference_is_students() -> None:
         difference(a.accuracy[:2], even)
 
 
+def test_a_difference_of_accuracies_ends_at_one() -> None:
+    rng = np.random.default_rng(3)
+    low, high = some(rng, 0.2).right[0], some(rng, 0.8).right[0]
+    found = difference(counted(np.stack([high, low])), counted(np.stack([low, high])))
+    assert found.method.startswith("t ") and (found.low, found.high) == (-1, 1)
+
+
 def test_persons_and_seeds_both_widen_a_difference() -> None:
     rng = np.random.default_rng(5)
     a, b = some(rng, 0.75, 1000, 3), some(rng, 0.65, 1000, 3)

@@ -118,7 +118,7 @@ def test_mixed_ckplus_shows_publishable_subjects_with_their_notice():
     overlays = [np.full((2, 2), 0.1 * i) for i in range(4)]
     figure = plots.faces(images, dataset_name="ckplus", subjects=subjects, overlays=overlays)
     assert [holds(figure, image) for image in images] == [False, True, False, True]
-    assert len(drawn(figure)) == 4
+    assert len(drawn(figure)) == 4 + 2  # two faces, their two maps, and the colour bar on its grey
     assert "©Jeffrey Cohn" in style.notes(figure)
     assert any("faces of 2 of these 4 images are not published" in text for text in style.notes(figure))
 
@@ -373,19 +373,25 @@ def every_figure(profile):
         "growth": plots.growth(grown, **p),
         "heatmap": plots.heatmap(pd.DataFrame({"a": [1.0, np.nan]}, ["x", "y"]), colour_title="Votes", **p),
         "learning_curves": plots.learning_curves(history, kept={"best": 9}, **p),
-        "marginal_effect": plots.marginal_effect(trials, "width", space, **p),
+        "marginal_effects": plots.marginal_effects(trials, space, **p),
         "mean_faces": plots.mean_faces(images, labels, names, **synthetic),
-        "parallel_coordinates": plots.parallel_coordinates(trials, space, **p),
+        "moving_averages": plots.moving_averages(epochs, epochs / 2, epochs, epochs / 13, as_kept=0.1, **p),
+        "network_chain": plots.network_chain(pd.DataFrame({"output": [(3,)], "weights": [9]}, ["a"]), ["b", "c"], **p),
         "pixel_distribution": plots.pixel_distribution(images, **p),
         "pixel_distribution_by_class": plots.pixel_distribution_by_class(images, labels, EXPRESSIONS, **p),
         "predictions_grid": plots.predictions_grid(images[:3], labels[:3], [0, 0, 0], names, **synthetic),
         "reliability": plots.reliability({"A": calibration.reliability(labels, metrics.softmax(logits))}, **p),
         "report_heatmap": plots.report_heatmap(metrics.report(labels, logits, names), **p),
+        "risk_coverage": plots.risk_coverage(np.arange(1, 61) / 60, np.linspace(0, 0.5, 60), chosen=0.5, **p),
+        "timeline": plots.timeline({"A": ["happy", ""], "B": ["sad", "sad"]}, [0.0, 0.1], ["sad", "happy"], **p),
         "roc_curves": plots.roc_curves(metrics.roc(labels, logits), names, n=60, **p),
         "sample_grid": plots.sample_grid(images, labels, names, rng, **synthetic),
         "simulated": plots.simulated({"A": pd.DataFrame({"a": [0.1, 0.2]})}, references={"A": 15}, **p),
+        "schedules": plots.schedules({"A": [1 / epochs]}, **p),
         "search_progress": plots.search_progress({"random": trials}, **p),
+        "separable_convolution": plots.separable_convolution(**p),
         "stress_curves": plots.stress_curves({"A": {"blur": [statistics.wilson_interval(30, 60)] * 6}}, **p),
+        "watched_curves": plots.watched_curves({"A": history}, **p),
         "split_distribution": plots.split_distribution(labels, np.repeat(["train", "test"], 30), names, **p),
     }
 
@@ -501,6 +507,25 @@ def test_test_curves_are_named_in_capitals():
 def test_wrong_input_is_refused(call, words):
     with pytest.raises(ValueError, match=words):
         call()
+
+
+def test_a_timeline_needs_a_label_for_each_frame() -> None:
+    with pytest.raises(ValueError, match="a label for each"):
+        plots.timeline({"A": ["happy"]}, [0.0, 0.1], ["happy"])
+
+
+def test_a_risk_belongs_to_each_coverage() -> None:
+    with pytest.raises(ValueError, match="a risk for each coverage"):
+        plots.risk_coverage(np.array([0.5, 1.0]), np.array([0.1]))
+
+
+def test_alternative_texts_tell_what_is_to_be_seen() -> None:
+    curve = plots.risk_coverage(np.arange(1, 11) / 10, np.linspace(0.1, 0.5, 10))
+    assert "10 % of the surest 10 %" in curve.alternative and "50 % of the surest 100 %" in curve.alternative
+    stress = plots.stress_curves({"net": {"blur": [statistics.wilson_interval(k, 10) for k in (9, 8, 6, 5, 4, 2)]}})
+    assert "net: 90 % on clean images; at the highest severity blur 20 %." in stress.alternative
+    left = plots.cascade(["head", "stem"], {"map": np.array([[0.5, 0.7], [np.nan, np.nan]])})
+    assert "map: 0.60 with the first layer shuffled, undefined with all of them." in left.alternative
 
 
 def test_a_comparison_of_different_sizes_says_n_in_each_row() -> None:

@@ -66,6 +66,46 @@ def test_right_and_wrong_answers_of_two_networks_make_the_sentence() -> None:
         assert f"**{word}**" in answer_box.compared("A", "B", gap)
 
 
+def test_what_moves_an_accuracy_turns_with_the_numbers() -> None:
+    found = answer_box.moved("Peeking", GAP)
+    assert found == "Peeking **raises** an accuracy by 15.2 points (95 % interval 11.9 to 18.8)."
+    turned = answer_box.moved("Peeking", flipped(GAP), quantity="a recall")
+    assert turned == "Peeking **lowers** a recall by 15.2 points (95 % interval 11.9 to 18.8)."
+    neither = answer_box.moved("Peeking", replace(GAP, estimate=0.01, low=0.0, high=0.02))
+    assert "**not shown to move**" in neither and not re.search("raises|lowers", neither)
+
+
+@pytest.mark.parametrize(
+    ("ends", "verb"),
+    [
+        ((0.08, 0.14), "agree little"), ((0.6, 0.8), "agree well"), ((0.4, 0.6), "agree in part"),
+        ((-0.1, 0.2), "are not shown to agree"), ((0.0, 0.9), "are not shown to agree"),
+        ((-0.6, -0.2), "contradict each other"),
+    ],
+)  # fmt: skip
+def test_how_far_rankings_agree_follows_from_the_interval(ends: tuple[float, float], verb: str) -> None:
+    low, high = ends
+    text = answer_box.agreement("Two maps", replace(GAP, estimate=(low + high) / 2, low=low, high=high))
+    assert text.startswith(f"Two maps **{verb}**: ")
+
+
+def test_what_confidence_promises_turns_with_the_sign() -> None:
+    text = answer_box.promised("Here, the network", GAP)
+    assert text == (
+        "Here, the network is **too sure**: its mean confidence lies 15.2 points above its accuracy "
+        "(95 % interval 11.9 to 18.8)."
+    )
+    turned = answer_box.promised("Here, the network", flipped(GAP))
+    assert "**not sure enough**" in turned and "15.2 points below its accuracy (95 % interval 11.9 to 18.8)" in turned
+    open_ = answer_box.promised("Here, the network", replace(GAP, estimate=0.01, low=-0.02, high=0.04))
+    assert "**not shown to be too sure or too unsure**" in open_ and "+1.0 points" in open_
+
+
+def test_a_correlation_that_rounds_to_nothing_has_no_sign() -> None:
+    text = answer_box.agreement("Two maps", replace(GAP, estimate=-0.001, low=-0.2, high=0.1))
+    assert "is 0.00 (95 % interval −0.20 to 0.10)" in text
+
+
 @pytest.mark.parametrize("change", [{"low": math.nan}, {"estimate": math.nan}, {"high": math.inf}, {"low": 0.5}])
 def test_an_answer_needs_a_measured_interval(change: dict[str, float]) -> None:
     with pytest.raises(ValueError, match="Measure the difference"):

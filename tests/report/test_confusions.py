@@ -9,7 +9,7 @@ import pytest
 from made_records import finished
 
 from fer_utils import records
-from fer_utils.analysis import shared_confusion
+from fer_utils.analysis import shared_confusion, trained_networks
 from fer_utils.report import records_index
 from fer_utils.report.audit import confusions
 from fer_utils.report.audit.verdicts import NOT_MEASURED
@@ -62,10 +62,10 @@ def test_frames_that_are_no_whole_sequences_are_not_counted(reports: Path) -> No
 
 @pytest.mark.parametrize("side", [3, 4, 5, 6])
 def test_the_lower_half_of_an_even_map_is_half(side: int) -> None:
-    assert confusions._lower_half(np.ones((side, side))) == pytest.approx(0.5)
+    assert trained_networks.lower_half(np.ones((side, side))) == pytest.approx(0.5)
     bottom = np.zeros((side, side))
     bottom[-1] = 1
-    assert confusions._lower_half(bottom) == 1
+    assert trained_networks.lower_half(bottom) == 1
 
 
 def test_people_and_network_on_the_same_images() -> None:

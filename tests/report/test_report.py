@@ -63,8 +63,8 @@ def test_without_records_every_headline_says_so(reports: Path) -> None:
     assert [x.claim for x in found] == [claim for claim in claims.CLAIMS if claim.headline]
     assert {dot for x in found for dot in x.dots.values()} == {None}
     assert one_page.markdown(found).count(NOT_MEASURED) == 2 * len(found) == 18
-    assert (one_page.table(found)[[REPORTED, SOUND]] == NOT_MEASURED).all(axis=None)
-    assert one_page.reading({}) == NOT_MEASURED
+    assert one_page.summary(found).count(NOT_MEASURED) == 18
+    assert one_page.kinds({}).empty
 
 
 def test_records_fill_both_cells_with_what_one_must_know(reports: Path) -> None:
@@ -255,17 +255,17 @@ def test_figure_and_table_say_the_same(committed: Shelf) -> None:
         assert shown in row
 
 
-# ---------------------------------------------------------------- prices in words
+# ---------------------------------------------------------------- prices by kind
 
 
-def test_a_price_is_read_by_its_interval() -> None:
+def test_prices_are_counted_by_what_their_intervals_show() -> None:
     def priced(name: str, low: float, high: float) -> tables.Price:
         interval = statistics.Interval((low + high) / 2, low, high, 0.95, 9, "")
         return tables.Price(name, "A − B", interval, (), "leak", "")
 
-    text = one_page.reading({"CK+48, tiny": [priced("A", 0.1, 0.3), priced("B", -0.1, 0.1), priced("C", -0.3, -0.1)]})
-    assert text.startswith("- **Test images known from training.** *Raises:* A (CK+48): +20.0 [10.0, 30.0].")
-    assert "*Not shown either way:* B (CK+48)" in text and "*Lowers:* C (CK+48): -20.0" in text
+    table = one_page.kinds({"CK+48, tiny": [priced("A", 0.1, 0.3), priced("B", -0.1, 0.1), priced("C", -0.4, -0.2)]})
+    row = table.loc["test images known from training"]
+    assert row.tolist() == [1, 1, 1, "C (CK+48): -30.0 [-40.0, -20.0]"]
 
 
 # ---------------------------------------------------------------- what the reports ask for

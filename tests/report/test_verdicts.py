@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 from made_records import finished
 
@@ -58,6 +59,17 @@ def test_no_score_decides_which_run_answers(tmp_path: Path) -> None:
     assert row["re-run as reported"].startswith("10.0 [") and "90.0 [" in row["re-run as reported"]
     assert "modified: batch norm momentum 0.9" in row["re-run as reported"]
     assert row["verdict"] == "claim 88.5 points above re-run (reduced budget)"
+
+
+def test_verdicts_are_counted_where_the_reports_own_budget_was_trained() -> None:
+    lines = [
+        "re-run: claim inside its interval; claim 10.7 points above sound",
+        "claim 3.1 points below re-run; sound: claim inside its interval",
+        "re-run: claim inside its interval (reduced budget); claim 9.0 points above sound (modified, reduced budget)",
+        "not measured",
+    ]
+    found = verdicts.counted(pd.DataFrame({"verdict": lines}))
+    assert found == {"printed": 4, "re-run": 2, "inside": 1, "sound": 2, "above": 1}
 
 
 @pytest.fixture(scope="module")

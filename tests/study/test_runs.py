@@ -259,3 +259,36 @@ def test_seeds_that_only_one_group_has_are_left_out_of_a_comparison(tmp_path: Pa
     kept = pooling.of_common_seeds(one, other)
     assert [[record.config.seed for record in group] for group in kept] == [[2, 3], [2, 3]]
     assert pooling.of_common_seeds(one, other[:1]) == (one, other[:1]), "a single seed is compared with all"
+
+
+def test_what_is_not_on_record_is_named_and_not_trained(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FER_REPORTS", str(tmp_path))
+    here, *gone = (replace(CONFIG, dataset="fer2013", model="compact", seed=seed) for seed in range(3))
+    record = written(tmp_path / "runs", here)
+    found, missing = study.available([here, *gone], root=tmp_path)
+    assert [one.id for one in found] == [record.id] and missing == gone
+    line = study.not_measured(missing, "strong")
+    assert line == "*Not measured: `compact` on fer2013, seeds 1, 2. `make queue ITEMS=strong` trains them.*"
+    assert study.not_measured([], "strong") == ""
+
+
+def test_runs_are_comparable_on_the_same_data_and_split(tmp_path: Path) -> None:
+    base = CONFIG
+    elsewhere = replace(base, split=replace(base.split, fold=2))
+    good, again, other = replace(base, seed=0), replace(base, seed=1), replace(base, model="compact", seed=0)
+    again, first, second = (written(tmp_path, config, seed=n) for n, config in enumerate((again, good, other)))
+    written(tmp_path, elsewhere)
+    written(tmp_path, good, fingerprint="f" * 16)
+    found = study.comparable(again)
+    assert {one.id for one in found} == {first.id, second.id}, "the first seed of each configuration"
+    values = [one.metric("accuracy", "validation") for one in found]
+    assert values == sorted(values, reverse=True)
+
+
+def test_groups_are_named_by_what_tells_them_apart(tmp_path: Path) -> None:
+    base = replace(CONFIG, seed=0)
+    longer, other = replace(base, phases=(Phase(3, 1e-3),)), replace(base, batch_size=9)
+    first, again, long, third = (written(tmp_path, c) for c in (base, replace(base, seed=1), longer, other))
+    assert {name: len(group) for name, group in study.by_name([first, again, first]).items()} == {"tiny": 2}
+    assert set(study.by_name([first, long])) == {"tiny, 2 epochs", "tiny, 3 epochs"}
+    assert set(study.by_name([first, third])) == {f"tiny {base.key}", f"tiny {other.key}"}

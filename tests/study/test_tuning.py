@@ -476,6 +476,14 @@ def test_two_workers_and_a_chief_share_one_search(
     assert {path: path.stat().st_mtime_ns for path in tmp_path.rglob("runs/*/done")} == done
 
 
+def test_searches_on_real_data_are_loaded_and_never_carried_out() -> None:
+    options = {"max_epochs": 10, "model_options": {"batch_norm_momentum": 0.9}}
+    plans = {model: tuning.plan(model, "ckplus", "hyperband", **options) for model in ("psg2025", "iitk2023_model2")}
+    found = tuning.available(plans)
+    assert list(found) == ["iitk2023_model2"]
+    assert len(tuning.trials(found["iitk2023_model2"])) == 30
+
+
 # --- figures ---------------------------------------------------------------------------------------------------
 
 TABLE = pd.DataFrame({
@@ -489,33 +497,24 @@ DESCRIBED = {
 
 
 def test_progress_is_the_best_so_far_against_the_cost() -> None:
-    figure = plots.search_progress({"random": TABLE}, references={"untuned": 0.35}, profile="cpu")
+    figure = plots.search_progress({"random": TABLE}, references={"untuned": 0.35}, profile="full")
     dots, line, _ = figure.axes[0].lines
     np.testing.assert_allclose(dots.get_xdata(), [2, 4, 6, 8, 10, 11])
     np.testing.assert_allclose(line.get_ydata(), [30, 50, 50, 50, 60, 90, 90])
     assert {"random 90.0", "untuned 35.0"} <= {text.get_text() for text in figure.axes[0].texts}
-    minutes = plots.search_progress({"random": TABLE}, cost="seconds", profile="cpu")
+    minutes = plots.search_progress({"random": TABLE}, cost="seconds", profile="full")
     np.testing.assert_allclose(minutes.axes[0].lines[0].get_xdata(), [1, 2, 3, 4, 5, 6])
     with pytest.raises(ValueError, match="a cost of"):
-        plots.search_progress({"random": TABLE}, cost="money", profile="cpu")
+        plots.search_progress({"random": TABLE}, cost="money", profile="full")
 
 
-def test_parallel_coordinates_put_every_value_on_its_axis_and_the_best_on_top() -> None:
-    figure = plots.parallel_coordinates(TABLE[:5], DESCRIBED, profile="cpu")
-    lines = figure.axes[0].lines[:4]
-    np.testing.assert_allclose(lines[0].get_ydata(), [0, 0, 0], atol=1e-12)  # rate 0.001, width 1, lowest score
-    np.testing.assert_allclose(lines[2].get_ydata(), [0.5, 1, 2 / 3])  # rate 0.01 is the middle of a log axis
-    np.testing.assert_allclose(lines[3].get_ydata(), [1, 1, 1])
-    assert lines[3].get_linewidth() > lines[2].get_linewidth()
-    with pytest.raises(ValueError, match="a trial with a score"):
-        plots.parallel_coordinates(TABLE[3:4], DESCRIBED, profile="cpu")
-
-
-def test_a_marginal_effect_averages_full_length_trials_alone() -> None:
-    figure = plots.marginal_effect(TABLE, "width", DESCRIBED, profile="cpu")
-    bars = {round(float(c[0].get_xdata()[0])): float(c[0].get_ydata()[0]) for c in figure.axes[0].containers}
-    assert bars == pytest.approx({0: (30 + 40) / 2, 1: (50 + 60) / 2})  # 90 % after 1 epoch is not among them
+def test_marginal_effects_have_a_panel_each_and_mark_the_best() -> None:
+    figure = plots.marginal_effects(TABLE, DESCRIBED, profile="full")
+    rates, widths = figure.axes
+    assert [rates.get_xscale(), widths.get_xscale()] == ["log", "linear"]
+    filled, stopped, best = rates.lines
+    assert len(filled.get_xdata()) == 4 and list(stopped.get_ydata()) == [90]  # one was stopped, one has no score
+    assert list(best.get_ydata()) == [90] and list(best.get_xdata()) == [0.01]
     assert "Filled: 4 trained to the end" in " ".join(plots.style.notes(figure))
-    rates = plots.marginal_effect(TABLE, "rate", DESCRIBED, profile="cpu")
-    heights = sorted(float(c[0].get_ydata()[0]) for c in rates.axes[0].containers)
-    assert heights == pytest.approx([40, 40, 60])  # (0.001, 0.01), 0.1, 0.1: thirds by rank
+    with pytest.raises(ValueError, match="a trial with a score"):
+        plots.marginal_effects(TABLE[3:4], DESCRIBED, profile="full")

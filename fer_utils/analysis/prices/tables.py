@@ -136,7 +136,7 @@ class Share:
     Attributes:
         name: what it is.
         interval: its size in fractions of accuracy.
-        kind: `"ceiling"` (nobody can gain it), `"leak"`, `"choice"`, `"scored"` or `"chance"` (either direction).
+        kind: `"labels"` (people disagree), `"leak"`, `"choice"`, `"scored"` or `"chance"` (either direction).
         source: where it was measured.
     """
 
@@ -151,8 +151,8 @@ def label_noise(votes: Measurement) -> list[Share]:
     private = votes.values["agreement"]["PrivateTest"]
     annotator = votes.values["annotator"]["majority of the nine others"]
     return [
-        Share("Labels: FER2013 against the majority of FER+", _missing(private), "ceiling", "PrivateTest, FER+ votes"),
-        Share("Labels: one annotator against nine others", _missing(annotator), "ceiling", "all images, FER+ votes"),
+        Share("Labels: FER2013 against the majority of FER+", _missing(private), "labels", "PrivateTest, FER+ votes"),
+        Share("Labels: one annotator against nine others", _missing(annotator), "labels", "all images, FER+ votes"),
     ]
 
 
@@ -162,19 +162,27 @@ def _missing(share: Mapping[str, float]) -> Interval:
     return Interval(1 - share["share"], *ends, 0.95, share["n"], "bootstrap over images")
 
 
-def from_prices(prices: Mapping[str, Sequence[Price]]) -> list[Share]:
-    """Prices of leaks, choices and other images scored as bars, and each spread over seeds as that of one seed.
+def main(prices: Sequence[Price]) -> list[Price]:
+    """The prices that stand for themselves: without the parts of others, and without what only some images show."""
+    return [p for p in prices if not p.of and "alone" not in p.shortcut]
 
-    Parts of a price are left out, and so are copied images alone: a few, and no share of a test set's accuracy.
-    """
+
+def from_prices(prices: Mapping[str, Sequence[Price]]) -> list[Share]:
+    """The `main` prices of leaks, choices and other images scored as bars, and each spread over seeds as one seed's."""
     shares = []
     for data, group in prices.items():
-        for p in group:
-            if p.shortcut.startswith("The best of"):
-                shares.append(one_seed(p, data))
-            elif not p.of and "alone" not in p.shortcut:
-                shares.append(Share(p.shortcut, p.interval, p.kind, data))
+        for p in main(group):
+            best = p.shortcut.startswith("The best of")
+            shares.append(one_seed(p, data) if best else Share(p.shortcut, p.interval, p.kind, data))
     return shares
+
+
+def largest(shares: Sequence[Share]) -> list[Share]:
+    """Of each source and kind the bar with the largest estimate, upwards or downwards."""
+    found: dict[tuple[str, str], Share] = {}
+    for share in sorted(shares, key=lambda s: abs(s.interval.estimate)):
+        found[share.source, share.kind] = share
+    return list(found.values())
 
 
 def one_seed(best: Price, source: str) -> Share:

@@ -109,7 +109,7 @@ def where_reports_look(shelf: Shelf) -> str:
     for group in study.by_configuration([record for record, _ in parts.values()]):
         if headlines.whole(group):
             values, arrays = trained_networks.pooled([parts[record.id][1] for record in group])
-            lower = [_lower_half(map_) for map_ in arrays["cam_0"]]
+            lower = [trained_networks.lower_half(map_) for map_ in arrays["cam_0"]]
             shares = ", ".join(f"{name} {100 * s:.0f}" for name, s in zip(group[0].class_names, lower, strict=True))
             texts.append(
                 f"Model 1, CK+48, {group[0].config.epochs} epochs: of the mean map {shares} % lie in the lower half of "
@@ -124,12 +124,6 @@ def two_dense_layers(shelf: Shelf) -> str:
 
     one, two = (models.build("cutm2024", dense_layers=n).count_params() for n in (1, 2))
     return f"{two:,} parameters, {two - one:,} more than with one"
-
-
-def _lower_half(found: np.ndarray) -> float:
-    """Share of a map (h, w) below its middle; an odd row in the middle counts half."""
-    weights = np.clip(np.arange(len(found)) - (len(found) - 1) / 2 + 0.5, 0, 1)
-    return float((found.sum(axis=1) * weights).sum() / found.sum())
 
 
 def _code(pooled: Pooled, expression: str) -> int:

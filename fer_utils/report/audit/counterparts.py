@@ -8,8 +8,8 @@ import pandas as pd
 
 NOTEBOOKS = {
     "02": "02_exploring_the_data", "03": "03_preprocessing", "04": "04_baseline_cnns", "05": "05_xception_attention",
-    "07": "07_losses", "09": "09_transfer_learning", "10": "10_protocols", "12": "12_explanation",
-    "15": "15_live_demo",
+    "06": "06_training_curves", "07": "07_losses", "09": "09_transfer_learning", "10": "10_protocols",
+    "11": "11_auditing_reports", "12": "12_explanation", "15": "15_live_demo",
 }  # fmt: skip
 
 
@@ -44,22 +44,24 @@ _UNTRAINED = "for every network on record; xavengers2025's own with ImageNet's w
 COUNTERPARTS: tuple[Counterpart, ...] = (
     Counterpart("psg2025", "Table 2.1", "earlier work", "09", _CLAIMS + "published",
                 "other people's results on FER2013, with the faults of their protocols"),
-    Counterpart("psg2025", "Fig 4.1", "block diagram of the method", "05", _PLOTS + "new_figure",
+    Counterpart("psg2025", "Fig 4.1", "block diagram of the method", "05", _PLOTS + "network_chain",
                 "the network's stages with their parameters"),
-    Counterpart("psg2025", "Fig 5.1", "loss and accuracy over 300 epochs", "05", _PLOTS + "learning_curves",
+    Counterpart("psg2025", "Fig 5.1", "loss and accuracy over 300 epochs", "06", _PLOTS + "learning_curves",
                 "what it calls validation is named TEST"),
-    *(Counterpart("psg2025", f"Fig 5.{number}", f"classification report after block {number - 1}", "05",
-                  _PLOTS + "report_heatmap", _PSG_BLOCKS) for number in (2, 3, 4)),
-    *(Counterpart("psg2025", f"Fig 5.{number}", f"confusion matrix after block {number - 4}", "05",
+    Counterpart("psg2025", "Fig 5.2", "classification report after block 1", "06", _PLOTS + "report_heatmap",
+                _PSG_BLOCKS),
+    *(Counterpart("psg2025", f"Fig 5.{number}", f"classification report after block {number - 1}", "06",
+                  _CLAIMS + "psg_blocks", "as a row of a table, " + _PSG_BLOCKS) for number in (3, 4)),
+    *(Counterpart("psg2025", f"Fig 5.{number}", f"confusion matrix after block {number - 4}", "06",
                   _PLOTS + "confusion_matrices", _PSG_BLOCKS) for number in (5, 6, 7)),
-    Counterpart("psg2025", "Table 5.8", "accuracy with and without folds, CK+ and FER2013", "10",
+    Counterpart("psg2025", "Table 5.8", "accuracy with and without folds, CK+ and FER2013", "11",
                 _VERDICTS, "beside re-run and sound, as far as on record"),
-    Counterpart("psg2025", "Table 5.9", "accuracy, precision, recall and F1 of the final model", "05",
+    Counterpart("psg2025", "Table 5.9", "accuracy, precision, recall and F1 of the final model", "06",
                 _CLAIMS + "psg_blocks", "macro means, as those of Fig 5.4 are"),
     Counterpart("cutm2024", "Figure 1", "block diagram of the method", "15", _LIVE + "EmotionRecognizer",
                 "from picture to answer, step by step, each step checked"),
     Counterpart("cutm2024", "Figure 2", "a CNN's architecture", "04", _SUMMARY, "its own network, block by block"),
-    Counterpart("cutm2024", "Figure 3", "images found by both generators", "10",
+    Counterpart("cutm2024", "Figure 3", "images found by both generators", "11",
                 "fer_utils.report.audit.granularity:table",
                 "what they mean for its validation accuracy"),
     Counterpart("cutm2024", "Figure 4", "folders of the split", "02", _PLOTS + "split_distribution",
@@ -105,7 +107,7 @@ COUNTERPARTS: tuple[Counterpart, ...] = (
                 "trained on the same images in the same order, with a paired interval"),
     Counterpart("iitk2023", "Table 4.4", "loss functions", "07", _PLOTS + "comparison",
                 "four losses, paired, adjusted for testing often"),
-    Counterpart("iitk2023", "Table 4.5", "accuracy and parameters of both models", "10", _VERDICTS,
+    Counterpart("iitk2023", "Table 4.5", "accuracy and parameters of both models", "11", _VERDICTS,
                 "beside re-run and sound, as far as on record"),
     *(Counterpart("iitk2023", f"Fig 4.4.{i}", f"curves of Model {2 - i % 2} on {data}", "04",
                   _PLOTS + "learning_curves", "as far as on record")

@@ -48,6 +48,28 @@ def numbers(store: Path | None = None) -> pd.DataFrame:
     return pd.DataFrame(rows).set_index("report")
 
 
+def counted(table: pd.DataFrame) -> dict[str, int]:
+    """How many verdicts of `numbers` say what, where the report's own settings and budget were trained.
+
+    Args:
+        table: of `numbers`.
+
+    Returns:
+        `printed`, all accuracies; `re-run`, those re-run as reported, and `inside`, those of them inside the re-run's
+        interval; `sound`, those with a sound number, and `above`, those of them above its interval.
+    """
+    parts = table["verdict"].str.split("; ").explode()
+    parts = parts[~parts.str.contains(f"reduced budget|modified|{NOT_MEASURED}")]
+    rerun, sound = (parts[parts.str.contains(name)] for name in ("re-run", "sound"))
+    return {
+        "printed": len(table),
+        "re-run": len(rerun),
+        "inside": int(rerun.str.contains("inside").sum()),
+        "sound": len(sound),
+        "above": int(sound.str.contains("above").sum()),
+    }
+
+
 _DATA = {"fer2013": "FER2013", "ckplus": "CK+48"}
 
 

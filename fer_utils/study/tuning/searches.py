@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 import shutil
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -80,6 +80,21 @@ def search(plan: Search, *, root: str | Path | None = None, store: Path | None =
             shutil.rmtree(store / row["run"] / "weights", ignore_errors=True)
     values = {"search": _described(plan), "trials": rows}
     return records.measure(project.name, store.parent / "measurements", lambda: (values, {}))
+
+
+def available(plans: Mapping[str, Search], root: str | Path | None = None) -> dict[str, Measurement]:
+    """The searches that are on record; on drawn faces, which cost next to nothing, the missing ones are carried out.
+
+    Args:
+        plans: name to search.
+        root: where datasets lie.
+
+    Returns:
+        Name to result, in the order of `plans`; without the searches on real data that are not on record.
+    """
+    drawn = {name: plan for name, plan in plans.items() if plan.start.dataset == "synthetic"}
+    found = {name: search(plan, root=root) if name in drawn else on_record(plan) for name, plan in plans.items()}
+    return {name: result for name, result in found.items() if result}
 
 
 def trials(found: Measurement) -> pd.DataFrame:
