@@ -17,12 +17,12 @@ def no_data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_what_is_missing_is_described_from_its_record(no_data: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    ckplus, drawn = descriptions.read(["ckplus", "synthetic"], options={"n_subjects": 4})
+    ckplus, drawn = descriptions.read(["ckplus", "synthetic"], options={"n_subjects": 6})
     assert capsys.readouterr().out == "CK+48 is not on this machine: described from its record.\n"
     assert ckplus.faces is None and ckplus.facts["n"] == 981 and ckplus.title == "CK+48"
     assert list(ckplus.parts) == ["train", "test"] and ckplus.source == "Measured on: all images."
     assert ckplus.profile("quick") is None and ckplus.profile("full") == "full"
-    assert len(drawn.faces) == drawn.facts["n"] == 84 and drawn.profile("quick") == "quick"
+    assert len(drawn.faces) == drawn.facts["n"] == 126 and drawn.profile("quick") == "quick"
 
 
 def test_what_is_neither_here_nor_on_record_is_left_out(
