@@ -251,9 +251,3 @@ def _comparison_caption(intervals: Sequence[Interval | None], claims: Sequence[f
     if any(claim is not None for claim in claims):
         parts.append("Diamonds: as reported.")
     return " ".join(parts)
-
-
-def _numbers(values: Sequence[int]) -> str:
-    """One number, two, or the range of more."""
-    distinct = sorted(set(values))
-    return " and ".join(f"{n:,}" for n in distinct) if len(distinct) < 3 else f"{distinct[0]:,} to {distinct[-1]:,}"
