@@ -100,11 +100,12 @@ def worth(table: pd.DataFrame) -> str:
         level = rows.set_index("attention")
         if {"none", "spatial"} <= set(level.index):
             one, other = level.loc["spatial"], level.loc["none"]
+            n = min(one["seeds"], other["seeds"])
+            seeds = "one seed" if n == 1 else f"{n} seeds"
             return (
                 f"After a first block of {epochs} epochs ({network}) the network with spatial attention names "
-                f"{one['accuracy']:.1f} % of {one['images']} validation images of CK+48 rightly, the one without it "
-                f"{other['accuracy']:.1f} %; with {min(one['seeds'], other['seeds'])} seed(s) and one fold that is "
-                "**no proof of a difference**."
+                f"{one['accuracy']:.1f} % of {one['images']} validation images of CK+48 correctly, the one without it "
+                f"{other['accuracy']:.1f} %; with {seeds} and one fold that is **no proof of a difference**."
             )
     return (
         "Whether attention raises psg2025's accuracy is **not measured**: no pair of runs with and without it is on "

@@ -105,6 +105,8 @@ def comparison(
     *,
     reported: Sequence[float | None] | None = None,
     references: Mapping[str, float] | None = None,
+    bands: Mapping[str, tuple[float, float]] | None = None,
+    limits: tuple[float, float] | None = None,
     colours: Sequence[str] | None = None,
     quantity: str = "Accuracy",
     title: str = "",
@@ -118,6 +120,8 @@ def comparison(
         intervals: what was measured, as fractions of 1; None where only a claim is known.
         reported: claimed values, fractions of 1, drawn as open diamonds; None where there is none.
         references: name to value (fraction of 1) of vertical lines, such as guessing or humans.
+        bands: name to the ends (fractions of 1) of vertical bands, such as a number of the literature with its ±.
+        limits: ends of the axis, fractions of 1; None for what is drawn.
         colours: m colours; None for one colour.
         quantity: name of the horizontal axis.
         title, caption, profile: see `fer_utils.plots`.
@@ -131,14 +135,14 @@ def comparison(
             f"comparison() needs one interval (or None) and one claim (or None) per name; got "
             f"{len(names)} names, {len(intervals)} intervals and {len(claims)} claims."
         )
-    figure = style.new_figure(7.2, 1.0 + 0.34 * len(names) + (0.2 if references else 0))
+    figure = style.new_figure(7.2, 1.0 + 0.34 * len(names) + (0.2 if references or bands else 0))
     ax = figure.add_subplot()
+    several = len({interval.n for interval in intervals if interval is not None}) > 1
     for row, (interval, claim) in enumerate(zip(intervals, claims, strict=True)):
-        _compare_row(ax, row, interval, claim, style.BLUE if colours is None else colours[row])
-    for name, value in (references or {}).items():
-        ax.axvline(100 * value, color="#9A9A9A", lw=0.9, ls="--", zorder=0)
-        place = {"transform": ax.get_xaxis_transform(), "ha": "center"}
-        ax.text(100 * value, 1.01, name, size=7.5, color=style.MUTED, **place)
+        _compare_row(ax, row, interval, claim, style.BLUE if colours is None else colours[row], several)
+    _mark_values(ax, references or {}, bands or {})
+    if limits is not None:
+        ax.set_xlim(100 * limits[0], 100 * limits[1])
     ax.set(ylim=(len(names) - 0.5, -0.5), xlabel=f"{quantity} in %")
     ax.set_yticks(range(len(names)), names)
     ax.tick_params(axis="y", length=0, labelsize=9)
@@ -206,14 +210,27 @@ def _phases(ax: Axes, history: pd.DataFrame, phase_ends: Sequence[int] | None) -
                     color=style.MUTED, transform=ax.get_xaxis_transform())  # fmt: skip
 
 
-def _compare_row(ax: Axes, row: int, interval: Interval | None, claim: float | None, colour: str) -> None:
-    """One system's dot, bar, claim, and the numbers right of the axes."""
+def _mark_values(ax: Axes, lines: Mapping[str, float], bands: Mapping[str, tuple[float, float]]) -> None:
+    """Vertical lines and bands with their names above the axes."""
+    place = {"transform": ax.get_xaxis_transform(), "ha": "center", "size": 7.5, "color": style.MUTED}
+    for name, value in lines.items():
+        ax.axvline(100 * value, color="#9A9A9A", lw=0.9, ls="--", zorder=0)
+        ax.text(100 * value, 1.01, name, **place)
+    for name, (low, high) in bands.items():
+        ax.axvspan(100 * low, 100 * high, color=style.PALE, lw=0, zorder=0)
+        ax.text(50 * (low + high), 1.01, name, **place)
+
+
+def _compare_row(
+    ax: Axes, row: int, interval: Interval | None, claim: float | None, colour: str, counted: bool
+) -> None:
+    """One system's dot, bar, claim, and the numbers right of the axes; with its n where those of the rows differ."""
     texts = []
     if interval is not None:
         low, high = 100 * interval.low, 100 * interval.high
         ax.plot([low, high], [row, row], color=colour, lw=2.2, solid_capstyle="butt")
         ax.plot(100 * interval.estimate, row, "o", color=colour, ms=6, zorder=4)
-        texts.append(interval.percent())
+        texts.append(interval.percent() + (f", n = {interval.n:,}" if counted else ""))
     if claim is not None:
         ax.plot(100 * claim, row, "D", mfc="white", mec=style.VERMILLION, mew=1.3, ms=6, zorder=3)
         texts.append(f"reported {round(100 * claim, 2):g}")
@@ -221,25 +238,18 @@ def _compare_row(ax: Axes, row: int, interval: Interval | None, claim: float | N
 
 
 def _comparison_caption(intervals: Sequence[Interval | None], claims: Sequence[float | None]) -> str:
-    """What dots, bars and diamonds are, with n."""
+    """What dots, bars and diamonds are, with n where all rows share it."""
     given = [interval for interval in intervals if interval is not None]
     parts = []
     if given:
         methods = dict.fromkeys(interval.method for interval in given)
         if len(methods) > 2:  # they differ in how many were drawn, which stands at each row
             methods = dict.fromkeys(re.sub(r"over [\d,]+ ", "over ", method) for method in methods)
-        counted: dict[str, list[int]] = {}
-        for interval in given:
-            counted.setdefault("seeds" if "seeds" in interval.method else "images", []).append(interval.n)
-        sizes = ", ".join(f"{_numbers(values)} {unit}" for unit, values in counted.items())
+        units = {"seeds" if "seeds" in interval.method else "images" for interval in given}
+        sizes = {interval.n for interval in given}
+        shared = f"n = {sizes.pop():,} {units.pop()}. " if len(sizes) == len(units) == 1 else ""
         levels = ", ".join(dict.fromkeys(f"{100 * interval.level:g} %" for interval in given))
-        parts.append(f"n = {sizes}. Bars: {levels} intervals ({' or '.join(methods)}).")
+        parts.append(f"{shared}Bars: {levels} intervals ({' or '.join(methods)}).")
     if any(claim is not None for claim in claims):
         parts.append("Diamonds: as reported.")
     return " ".join(parts)
-
-
-def _numbers(values: Sequence[int]) -> str:
-    """One number, two, or the range of more."""
-    distinct = sorted(set(values))
-    return " and ".join(f"{n:,}" for n in distinct) if len(distinct) < 3 else f"{distinct[0]:,} to {distinct[-1]:,}"

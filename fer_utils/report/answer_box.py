@@ -126,6 +126,26 @@ def promised(when: str, gap: Interval) -> str:
     return f"{when} is **{words}**: its mean confidence lies {shown}."
 
 
+def placed(found: Interval, low: float, high: float) -> str:
+    """Where a quantity lies beside a range of the literature, as words that follow "is" in a sentence.
+
+    Args:
+        found: the quantity with its interval.
+        low, high: the range, in the quantity's unit.
+
+    Returns:
+        "**below**", "**above**" or "**inside**" where the whole interval lies there, else "**not shown to lie
+        outside**".
+
+    Raises:
+        ValueError: see `direction`.
+    """
+    direction(found)
+    if found.low >= low and found.high <= high:
+        return "**inside**"
+    return "**below**" if found.high < low else "**above**" if found.low > high else "**not shown to lie outside**"
+
+
 def box(*sentences: str, drawn: bool) -> str:
     """The box, as a Markdown quotation.
 

@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.text import Text
 
 import fer_utils
 from fer_utils import plots
@@ -518,12 +519,6 @@ def test_a_risk_belongs_to_each_coverage() -> None:
         plots.risk_coverage(np.array([0.5, 1.0]), np.array([0.1]))
 
 
-def test_many_sizes_are_told_as_a_range() -> None:
-    ends = [statistics.wilson_interval(1, n) for n in (30, 10, 20)]
-    assert style.notes(plots.comparison(["a", "b", "c"], ends))[0].startswith("n = 10 to 30 images.")
-    assert style.notes(plots.comparison(["a", "b"], ends[:2]))[0].startswith("n = 10 and 30 images.")
-
-
 def test_alternative_texts_tell_what_is_to_be_seen() -> None:
     curve = plots.risk_coverage(np.arange(1, 11) / 10, np.linspace(0.1, 0.5, 10))
     assert "10 % of the surest 10 %" in curve.alternative and "50 % of the surest 100 %" in curve.alternative
@@ -531,3 +526,14 @@ def test_alternative_texts_tell_what_is_to_be_seen() -> None:
     assert "net: 90 % on clean images; at the highest severity blur 20 %." in stress.alternative
     left = plots.cascade(["head", "stem"], {"map": np.array([[0.5, 0.7], [np.nan, np.nan]])})
     assert "map: 0.60 with the first layer shuffled, undefined with all of them." in left.alternative
+
+
+def test_a_comparison_of_different_sizes_says_n_in_each_row() -> None:
+    ends = [statistics.Interval(0.5, 0.4, 0.6, 0.95, n, "made up") for n in (100, 2000)]
+    bands = {"literature": (0.6, 0.7)}
+    apart = plots.comparison(["A", "B"], ends, bands=bands, limits=(0, 1))
+    texts = " ".join(text.get_text() for text in apart.findobj(Text))
+    assert "n = 100" in texts and "n = 2,000" in texts and "literature" in texts and "images" not in texts
+    assert apart.axes[0].get_xlim() == (0, 100)
+    together = plots.comparison(["A", "B"], ends[:1] * 2)
+    assert " ".join(text.get_text() for text in together.findobj(Text)).count("n = 100 images") == 1

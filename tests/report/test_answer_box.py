@@ -31,6 +31,18 @@ def test_the_sentence_turns_with_the_numbers() -> None:
     assert "**lower**" in answer_box.compared("A", "B", flipped(GAP), words=("higher", "lower"))
 
 
+@pytest.mark.parametrize(
+    ("low", "high", "words"),
+    [(0.54, 0.57, "**below**"), (0.71, 0.74, "**above**"), (0.6, 0.7, "**inside**"), (0.58, 0.62, "**not shown to lie"),
+     (0.55, 0.75, "**not shown to lie")],
+)  # fmt: skip
+def test_where_a_quantity_lies_beside_a_range(low: float, high: float, words: str) -> None:
+    found = replace(GAP, estimate=(low + high) / 2, low=low, high=high)
+    assert answer_box.placed(found, 0.6, 0.7).startswith(words)
+    with pytest.raises(ValueError, match="low to high"):
+        answer_box.placed(replace(found, low=math.nan), 0.6, 0.7)
+
+
 @pytest.mark.parametrize(("low", "high"), [(-0.02, 0.044), (0.0, 0.03), (-0.03, 0.0), (0.0, 0.0)])
 def test_an_interval_that_holds_zero_shows_no_difference(low: float, high: float) -> None:
     text = answer_box.compared("A", "B", replace(GAP, estimate=(low + high) / 2, low=low, high=high))
