@@ -17,6 +17,8 @@ from matplotlib.figure import Figure
 DOTS_PER_INCH = 170
 """Of figures that hold images; a notebook shows them at `CSS_PIXELS_PER_INCH`, so that fine screens stay sharp."""
 CSS_PIXELS_PER_INCH = 100
+FEWER_DOTS, LARGEST_PNG = 120, 1_000_000
+"""Dots per inch of a figure whose PNG would otherwise be larger, in bytes: noisy pictures hardly shrink."""
 LARGEST_SVG = 400_000
 """Bytes. A figure of so many marks that its SVG would be larger becomes a PNG."""
 
@@ -66,8 +68,10 @@ def bundle(figure: Figure) -> MimeBundle:
         svg = _saved(figure, "svg").decode("utf-8")
         if len(svg) <= LARGEST_SVG:
             return plain | {"image/svg+xml": svg}, {"image/svg+xml": {"alt": text}}
-    png = _saved(figure, "png")
-    width, height = (round(side * CSS_PIXELS_PER_INCH / DOTS_PER_INCH) for side in _png_size(png))
+    dots, png = DOTS_PER_INCH, _saved(figure, "png")
+    if len(png) > LARGEST_PNG:
+        dots, png = FEWER_DOTS, _saved(figure, "png", FEWER_DOTS)
+    width, height = (round(side * CSS_PIXELS_PER_INCH / dots) for side in _png_size(png))
     return plain | {"image/png": png}, {"image/png": {"alt": text, "width": width, "height": height}}
 
 
@@ -103,12 +107,12 @@ def _sentence(text: str) -> str:
     return text if text[-1] in ".!?" else f"{text}."
 
 
-def _saved(figure: Figure, kind: str) -> bytes:
+def _saved(figure: Figure, kind: str, dots: int = DOTS_PER_INCH) -> bytes:
     """The figure as a file; the same figure gives the same bytes."""
     buffer = io.BytesIO()
     with mpl.rc_context({"svg.hashsalt": "fer-study"}):
         metadata = {"Date": None} if kind == "svg" else None
-        figure.savefig(buffer, format=kind, dpi=DOTS_PER_INCH, bbox_inches="tight", metadata=metadata)
+        figure.savefig(buffer, format=kind, dpi=dots, bbox_inches="tight", metadata=metadata)
     return buffer.getvalue()
 
 

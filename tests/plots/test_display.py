@@ -72,3 +72,12 @@ def test_the_stamp_is_in_the_picture_and_not_only_in_the_figure() -> None:
     plain, stamped = (ElementTree.fromstring(display.bundle(figure)[0]["image/svg+xml"]) for figure in figures)
     heights = [float(root.attrib["height"].removesuffix("pt")) for root in (plain, stamped)]
     assert heights[1] >= heights[0] + 7
+
+
+def test_a_picture_that_would_be_large_gets_fewer_dots_and_the_same_size(monkeypatch: pytest.MonkeyPatch) -> None:
+    figure = plots.heatmap(np.eye(2), ["a", "b"], ["c", "d"])
+    sharp, shown = display.bundle(figure)
+    monkeypatch.setattr(display, "LARGEST_PNG", 100)
+    small, still = display.bundle(figure)
+    assert len(small["image/png"]) < len(sharp["image/png"])
+    assert abs(still["image/png"]["width"] - shown["image/png"]["width"]) <= 1
