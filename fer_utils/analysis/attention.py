@@ -93,9 +93,10 @@ def worth(table: pd.DataFrame) -> str:
         level = rows.set_index("attention")
         if {"none", "spatial"} <= set(level.index):
             one, other = level.loc["spatial"], level.loc["none"]
+            seeds = min(one["seeds"], other["seeds"])
             return (
                 f"After a first block of {epochs} epochs ({network}) the network with it names {one['accuracy']:.1f} % "
                 f"and the one without it {other['accuracy']:.1f} % of {one['images']} validation images; with "
-                f"{min(one['seeds'], other['seeds'])} seed(s) and one fold that is **no proof of a difference**."
+                f"{'one seed' if seeds == 1 else f'{seeds} seeds'} and one fold that is **no proof of a difference**."
             )
     return "Whether it raises accuracy is **not measured**: no run without it is on record (`make queue` trains one)."

@@ -56,6 +56,6 @@ def starts(
     ax.set_ylim(low - max(0.0, 2 - (high - low)), high + max(0.0, 2 - (high - low)))
     style.label_ends(ax, ends)
     sizes = " and ".join(dict.fromkeys(str(len(found)) for found in histories.values()))
-    lines = "One training each." if sizes == "1" else f"Thin lines: {sizes} trainings each; thick: their mean."
+    lines = "One training run each." if sizes == "1" else f"Thin lines: {sizes} training runs each; thick: their mean."
     text = f"{lines} A bar on a line marks where all layers begin to train."
     return style.finish(figure, title, f"{text} {caption}".strip(), profile)
