@@ -36,10 +36,17 @@ class Gates:
     faces: float
     run: records.Record
 
+    def trained(self) -> str:
+        """How the network was trained, for captions and sentences: the data, the epochs, and what was modified."""
+        config, budget = self.run.config, sum(protocols.recipe(MODEL, DATASET).epochs)
+        changed = ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in sorted(config.model_options.items()))
+        return f"CK+48, {config.epochs} of {budget} epochs{f', modified: {changed}' if changed else ''}"
+
     def reading(self) -> str:
         """What the two deviations say, as a sentence: a frame fixed for all faces, or a choice in each face."""
         ratio = self.places / max(self.faces, 1e-9)
-        how = f"In the trained network on record the gates differ {ratio:.1f} times as much between places as between"
+        how = f"In the one trained network whose gates are on record ({self.trained()}), they differ {ratio:.1f} times "
+        how += "as much between places as between"
         if ratio > 2:
             return f"{how} faces: the block is more a fixed frame for the image than a choice in each face."
         return f"{how} faces: what is let through depends on the face as well."
@@ -93,10 +100,14 @@ def worth(table: pd.DataFrame) -> str:
         level = rows.set_index("attention")
         if {"none", "spatial"} <= set(level.index):
             one, other = level.loc["spatial"], level.loc["none"]
-            seeds = min(one["seeds"], other["seeds"])
+            n = min(one["seeds"], other["seeds"])
+            seeds = "one seed" if n == 1 else f"{n} seeds"
             return (
-                f"After a first block of {epochs} epochs ({network}) the network with it names {one['accuracy']:.1f} % "
-                f"and the one without it {other['accuracy']:.1f} % of {one['images']} validation images; with "
-                f"{'one seed' if seeds == 1 else f'{seeds} seeds'} and one fold that is **no proof of a difference**."
+                f"After a first block of {epochs} epochs ({network}) the network with spatial attention names "
+                f"{one['accuracy']:.1f} % of {one['images']} validation images of CK+48 correctly, the one without it "
+                f"{other['accuracy']:.1f} %; with {seeds} and one fold that is **no proof of a difference**."
             )
-    return "Whether it raises accuracy is **not measured**: no run without it is on record (`make queue` trains one)."
+    return (
+        "Whether attention raises psg2025's accuracy is **not measured**: no pair of runs with and without it is on "
+        "record (`make queue` trains what is missing)."
+    )

@@ -71,7 +71,7 @@ def network_chain(
         raise ValueError(f"A chain needs parts, and a block two steps; got {len(parts)} and {len(inside)}. Name them.")
     figure = style.new_figure(8.4, 3.0)
     chain, block = figure.subplots(2, 1, height_ratios=(1, 1.4))
-    sizes = (f"{'×'.join(map(str, row['output']))}\n{row['weights'] / 1e6:.2f} M" for _, row in parts.iterrows())
+    sizes = (f"{'×'.join(map(str, row['output']))}\n{_weights(row['weights'])}" for _, row in parts.iterrows())
     texts = [f"{name}\n{size}" for name, size in zip(parts.index, sizes, strict=True)]
     _boxes(chain, texts, [_MARKED if name == marked else _PLAIN for name in parts.index], 0.6)
     _boxes(block, inside, [_PLAIN] * len(inside), 1.6)
@@ -82,6 +82,11 @@ def network_chain(
     chain.set_title("Each part: its output and its weights")
     block.set_title("One of the middle blocks, opened")
     return style.finish(figure, title, caption, profile)
+
+
+def _weights(n: int) -> str:
+    """A number of weights: in millions where it is large, else as it is, so that a small part is not called 0."""
+    return f"{n / 1e6:.2f} M" if n >= 100_000 else f"{n:,}"
 
 
 def _sheets(ax: Axes, x: float, y: float, colours: Sequence[str], side: float = 1.0, step: float = 0.16) -> None:

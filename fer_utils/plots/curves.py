@@ -177,15 +177,17 @@ def _lines(ax: Axes, history: pd.DataFrame, column: str, scale: float) -> None:
 def _mark_epoch(ax: Axes, name: str, epoch: int, at_top: bool) -> None:
     """A dotted line at an epoch, its name beside it at that end of the axes which the curves leave free."""
     ax.axvline(epoch, color=style.INK, lw=0.9, ls=(0, (1, 1.5)))
-    ax.text(
-        epoch,
-        0.98 if at_top else 0.02,
-        f"{name} ",
-        transform=ax.get_xaxis_transform(),
+    ax.annotate(
+        name,
+        (epoch, 0.98 if at_top else 0.02),
+        xycoords=ax.get_xaxis_transform(),
+        xytext=(-2.5, 0),
+        textcoords="offset points",
         rotation=90,
         size=7,
         ha="right",
         va="top" if at_top else "bottom",
+        bbox={"facecolor": "white", "edgecolor": "none", "alpha": 0.7, "pad": 0.5},
     )
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from typing import Protocol
 
@@ -79,8 +78,7 @@ def forest(
     kinds = {p.kind for p in prices}
     handles = [Line2D([], [], marker="o", color=c, label=n) for k, (n, c) in KINDS.items() if k in kinds]
     ax.legend(handles=handles, loc="lower right", bbox_to_anchor=(1.0, 1.0), ncols=len(handles))
-    methods = ", ".join(dict.fromkeys(re.split(" over |, ", p.interval.method)[0] for p in prices))
-    text = f"Dots: mean over seeds, bars: 95 % intervals; methods: {methods}. Small marks: single seeds. {caption}"
+    text = f"Dots: mean over seeds; bars: 95 % intervals; small marks: single seeds. {caption}"
     return style.finish(figure, title, text.strip(), profile)
 
 
@@ -115,7 +113,7 @@ def error_budget(
     _dress(ax, len(ordered), "Points of accuracy")
     kinds = {share.kind for share in ordered}
     handles = [Patch(color=c, alpha=0.55, label=n) for k, (n, c) in KINDS.items() if k in kinds]
-    ax.legend(handles=handles, loc="lower right", bbox_to_anchor=(1.0, 1.0), ncols=len(handles))
+    ax.legend(handles=handles, loc="lower right", bbox_to_anchor=(1.0, 1.0), ncols=min(len(handles), 3))
     return style.finish(figure, title, f"Lines: 95 % intervals. {caption}".strip(), profile)
 
 

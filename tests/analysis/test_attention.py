@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -11,12 +13,14 @@ from fer_utils.analysis import attention
 
 
 def gates(places: float, faces: float) -> attention.Gates:
-    return attention.Gates(np.zeros((7, 3, 3)), tuple("abcdefg"), 10, places, faces, None)
+    run = SimpleNamespace(config=SimpleNamespace(epochs=30, model_options={"batch_norm_momentum": 0.9}))
+    return attention.Gates(np.zeros((7, 3, 3)), tuple("abcdefg"), 10, places, faces, run)
 
 
 def test_the_reading_turns_with_the_deviations() -> None:
     assert "4.0 times" in gates(0.4, 0.1).reading() and "a fixed frame" in gates(0.4, 0.1).reading()
     assert "depends on the face" in gates(0.1, 0.1).reading()
+    assert "(CK+48, 30 of 300 epochs, modified: batch norm momentum 0.9)" in gates(0.1, 0.1).reading()
 
 
 def test_what_is_on_record_has_one_map_for_each_expression() -> None:

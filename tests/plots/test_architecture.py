@@ -23,5 +23,7 @@ def test_a_chain_names_each_part_with_output_and_weights() -> None:
     parts = pd.DataFrame({"output": [(48, 48, 1), (7,)], "weights": [0, 1_230_000]}, index=["image", "logits"])
     figure = plots.network_chain(parts, ["input", "sum"], marked="image")
     assert "48×48×1" in texts(figure) and "1.23 M" in texts(figure)
+    small = plots.network_chain(parts.assign(weights=[0, 729]), ["input", "sum"])
+    assert "7\n729" in texts(small), "a small part is not called 0.00 M"
     with pytest.raises(ValueError, match="got 0 and 2"):
         plots.network_chain(parts.iloc[:0], ["input", "sum"])

@@ -51,10 +51,11 @@ class Known:
         known, alone = (found.points() for found in (self.present, self.absent))
         own, apart = (f"{100 * share:.0f} %" for share in self.misled)
         return (
-            f"Sequences whose person has others in training: {known} points ({self.n_present:.0f} images a seed); "
-            f"those whose person has none: {alone} ({self.n_absent:.0f}). {own} of the errors on the former name one "
-            f"of these other expressions of the person, in folds of persons {apart} of those on the same images: "
-            f"{self.gap.points()} points."
+            f"On images whose person has other sequences in training, the accuracy changes by {known} points "
+            f"({self.n_present:.0f} images a seed), on those whose person has none there by {alone} "
+            f"({self.n_absent:.0f}). On the former, {own} of the errors name an expression which the person shows in "
+            f"one of these other sequences; in folds of persons, {apart} of the errors on the same images do. The "
+            f"difference is {self.gap.points()} points."
         )
 
 
