@@ -9,7 +9,7 @@ import pandas as pd
 NOTEBOOKS = {
     "02": "02_exploring_the_data", "03": "03_preprocessing", "04": "04_baseline_cnns", "05": "05_xception_attention",
     "06": "06_training_curves", "07": "07_losses", "09": "09_transfer_learning", "10": "10_protocols",
-    "11": "11_auditing_reports", "12": "12_explanation", "15": "15_live_demo",
+    "11": "11_auditing_reports", "12": "12_explanation", "14": "14_a_stronger_system", "15": "15_live_demo",
 }  # fmt: skip
 
 
@@ -42,7 +42,7 @@ _PSG_BLOCKS = "beside the report's numbers; watched while training, and said so"
 _UNTRAINED = "for every network on record; xavengers2025's own with ImageNet's weights is not yet"
 
 COUNTERPARTS: tuple[Counterpart, ...] = (
-    Counterpart("psg2025", "Table 2.1", "earlier work", "09", _CLAIMS + "published",
+    Counterpart("psg2025", "Table 2.1", "earlier work", "14", _CLAIMS + "published",
                 "other people's results on FER2013, with the faults of their protocols"),
     Counterpart("psg2025", "Fig 4.1", "block diagram of the method", "05", _PLOTS + "network_chain",
                 "the network's stages with their parameters"),
