@@ -123,6 +123,13 @@ def test_mixed_ckplus_shows_publishable_subjects_with_their_notice():
     assert any("faces of 2 of these 4 images are not published" in text for text in style.notes(figure))
 
 
+@pytest.mark.parametrize(("values", "bars"), [((0, 1), 0), ((0, 0.5), 1)])
+def test_a_mask_over_a_face_needs_no_colour_bar(values, bars):
+    overlay = np.resize(values, (2, 2)).astype(float)
+    figure = plots.faces(some_faces(1), dataset_name="synthetic", overlays=[overlay])
+    assert len(drawn(figure)) == 2 + 2 * bars  # the face, its map, and the colour bar on its grey
+
+
 def test_no_notice_where_nobody_is_shown():
     figure = plots.faces(some_faces(1), dataset_name="ckplus", subjects=["S010"])
     assert "©Jeffrey Cohn" not in style.notes(figure)
