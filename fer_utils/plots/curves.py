@@ -244,7 +244,7 @@ def _compare_row(
         texts.append(interval.percent() + (f", n = {interval.n:,}" if counted else ""))
     if claim is not None:
         ax.plot(100 * claim, row, "D", mfc="white", mec=style.VERMILLION, mew=1.3, ms=6, zorder=3)
-        texts.append(f"reported {round(100 * claim, 2):g}")
+        texts.append(f"printed {round(100 * claim, 2):g}")
     ax.text(1.02, row, ", ".join(texts), transform=ax.get_yaxis_transform(), va="center", fontsize=8)
 
 
@@ -263,5 +263,5 @@ def _comparison_caption(intervals: Sequence[Interval | None], claims: Sequence[f
         levels = ", ".join(dict.fromkeys(f"{100 * interval.level:g} %" for interval in given))
         parts.append(f"{shared}Bars: {levels} intervals ({' or '.join(methods)}).")
     if any(claim is not None for claim in claims):
-        parts.append("Diamonds: as reported.")
+        parts.append("Diamonds: as printed.")
     return " ".join(parts)

@@ -428,7 +428,7 @@ def test_captions_carry_n_and_interval():
         "pixel_distribution",
     ):
         assert "n = 60 images" in notes[name]
-    assert "n = 60 images. Bars: 95 % intervals (Wilson score). Diamonds: as reported." in notes["comparison"]
+    assert "n = 60 images. Bars: 95 % intervals (Wilson score). Diamonds: as printed." in notes["comparison"]
 
 
 def test_claims_say_what_was_not_measured_and_mark_reduced_budgets():
