@@ -52,9 +52,7 @@ def learning_curves(
     for ax, column, scale in zip(panels, ("loss", "accuracy"), (1, 100), strict=True):
         _lines(ax, history, column, scale)
         _phases(ax, history, phase_ends)
-        for epoch in sorted(set((kept or {}).values())):
-            names = ", ".join(name for name, at in kept.items() if at == epoch)
-            _mark_epoch(ax, names, epoch, at_top=column == "loss")
+        _mark_epochs(ax, kept or {}, at_top=column == "loss")
     panels[0].set_title("Loss", pad=14)
     panels[1].set_title("Accuracy in %", pad=14)
     return style.finish(figure, title, caption, profile)
@@ -123,7 +121,7 @@ def comparison(
         bands: name to the ends (fractions of 1) of vertical bands, such as a number of the literature with its ±.
         limits: ends of the axis, fractions of 1; None for what is drawn.
         colours: m colours; None for one colour.
-        quantity: name of the horizontal axis.
+        quantity: name of the horizontal axis; one that begins with "Difference" is in points, any other in %.
         title, caption, profile: see `fer_utils.plots`.
 
     Raises:
@@ -143,7 +141,8 @@ def comparison(
     _mark_values(ax, references or {}, bands or {})
     if limits is not None:
         ax.set_xlim(100 * limits[0], 100 * limits[1])
-    ax.set(ylim=(len(names) - 0.5, -0.5), xlabel=f"{quantity} in %")
+    unit = "points" if quantity.startswith("Difference") else "%"
+    ax.set(ylim=(len(names) - 0.5, -0.5), xlabel=f"{quantity} in {unit}")
     ax.set_yticks(range(len(names)), names)
     ax.tick_params(axis="y", length=0, labelsize=9)
     ax.margins(x=0.06)
@@ -174,9 +173,21 @@ def _lines(ax: Axes, history: pd.DataFrame, column: str, scale: float) -> None:
     style.label_ends(ax, ends)
 
 
-def _mark_epoch(ax: Axes, name: str, epoch: int, at_top: bool) -> None:
-    """A dotted line at an epoch, its name beside it at that end of the axes which the curves leave free."""
-    ax.axvline(epoch, color=style.INK, lw=0.9, ls=(0, (1, 1.5)))
+def _mark_epochs(ax: Axes, kept: Mapping[str, int], at_top: bool) -> None:
+    """A dotted line at each kept epoch; lines too near for a name each share one, left of the first of them."""
+    groups: list[list[int]] = []
+    for epoch in sorted(set(kept.values())):
+        ax.axvline(epoch, color=style.INK, lw=0.9, ls=(0, (1, 1.5)))
+        if groups and epoch - groups[-1][-1] < 0.05 * np.ptp(ax.get_xlim()):
+            groups[-1].append(epoch)
+        else:
+            groups.append([epoch])
+    for group in groups:
+        _name_epoch(ax, ", ".join(name for at in group for name in kept if kept[name] == at), group[0], at_top)
+
+
+def _name_epoch(ax: Axes, name: str, epoch: int, at_top: bool) -> None:
+    """A name left of an epoch, at that end of the axes which the curves leave free."""
     ax.annotate(
         name,
         (epoch, 0.98 if at_top else 0.02),
@@ -233,7 +244,7 @@ def _compare_row(
         texts.append(interval.percent() + (f", n = {interval.n:,}" if counted else ""))
     if claim is not None:
         ax.plot(100 * claim, row, "D", mfc="white", mec=style.VERMILLION, mew=1.3, ms=6, zorder=3)
-        texts.append(f"reported {round(100 * claim, 2):g}")
+        texts.append(f"printed {round(100 * claim, 2):g}")
     ax.text(1.02, row, ", ".join(texts), transform=ax.get_yaxis_transform(), va="center", fontsize=8)
 
 
@@ -244,12 +255,13 @@ def _comparison_caption(intervals: Sequence[Interval | None], claims: Sequence[f
     if given:
         methods = dict.fromkeys(interval.method for interval in given)
         if len(methods) > 2:  # they differ in how many were drawn, which stands at each row
-            methods = dict.fromkeys(re.sub(r"over [\d,]+ ", "over ", method) for method in methods)
+            shorter = (re.sub(r"(?<=over )[\d,]+ |percentile |, [\d,]+ resamples", "", method) for method in methods)
+            methods = dict.fromkeys(method.replace("subjects", "persons") for method in shorter)
         units = {"seeds" if "seeds" in interval.method else "images" for interval in given}
         sizes = {interval.n for interval in given}
         shared = f"n = {sizes.pop():,} {units.pop()}. " if len(sizes) == len(units) == 1 else ""
         levels = ", ".join(dict.fromkeys(f"{100 * interval.level:g} %" for interval in given))
         parts.append(f"{shared}Bars: {levels} intervals ({' or '.join(methods)}).")
     if any(claim is not None for claim in claims):
-        parts.append("Diamonds: as reported.")
+        parts.append("Diamonds: as printed.")
     return " ".join(parts)

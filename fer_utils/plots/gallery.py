@@ -66,7 +66,7 @@ def faces(
         title_colours: n colours of the titles.
         row_titles: one text per row, left of it.
         overlays: n heat maps, float (h', w') in [0, 1], laid over the faces (Grad-CAM); withheld with them. A colour
-            bar stands at the end of each row.
+            bar stands at the end of each row, unless all maps are masks of 0 and 1.
         caption, profile: see `fer_utils.plots`.
 
     Raises:
@@ -89,12 +89,17 @@ def faces(
         title_colours=title_colours,
         row_titles=row_titles,
         overlays=overlays,
-        scales=None if overlays is None else [("0", "1")] * -(-n // min(columns or 8, n)),
+        scales=[("0", "1")] * -(-n // min(columns or 8, n)) if _graded(overlays) else None,
     )
     style.finish(figure, title, caption)
     for line in _notices(dataset_name, published, present, shown):
         style.note(figure, line)
     return style.stamp(figure, profile)
+
+
+def _graded(overlays: Sequence[np.ndarray | None] | None) -> bool:
+    """Whether any heat map has other values than 0 and 1, so that its colours need a scale."""
+    return any(overlay is not None and not np.isin(overlay, (0, 1)).all() for overlay in overlays or ())
 
 
 @style.styled

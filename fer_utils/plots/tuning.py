@@ -62,7 +62,7 @@ def search_progress(
     ax.margins(y=0.08)
     style.label_ends(ax, ends)
     ax.grid(True, axis="y")
-    text = f"{_counted(pd.concat(tables.values()))} Dots: single trials; line: the best of those up to there. {caption}"
+    text = f"{_counted(pd.concat(tables.values()))} Dots: single trials; line: the best so far. {caption}"
     return style.finish(figure, title, text.strip(), profile)
 
 

@@ -123,6 +123,13 @@ def test_mixed_ckplus_shows_publishable_subjects_with_their_notice():
     assert any("faces of 2 of these 4 images are not published" in text for text in style.notes(figure))
 
 
+@pytest.mark.parametrize(("values", "bars"), [((0, 1), 0), ((0, 0.5), 1)])
+def test_a_mask_over_a_face_needs_no_colour_bar(values, bars):
+    overlay = np.resize(values, (2, 2)).astype(float)
+    figure = plots.faces(some_faces(1), dataset_name="synthetic", overlays=[overlay])
+    assert len(drawn(figure)) == 2 + 2 * bars  # the face, its map, and the colour bar on its grey
+
+
 def test_no_notice_where_nobody_is_shown():
     figure = plots.faces(some_faces(1), dataset_name="ckplus", subjects=["S010"])
     assert "©Jeffrey Cohn" not in style.notes(figure)
@@ -421,7 +428,7 @@ def test_captions_carry_n_and_interval():
         "pixel_distribution",
     ):
         assert "n = 60 images" in notes[name]
-    assert "n = 60 images. Bars: 95 % intervals (Wilson score). Diamonds: as reported." in notes["comparison"]
+    assert "n = 60 images. Bars: 95 % intervals (Wilson score). Diamonds: as printed." in notes["comparison"]
 
 
 def test_claims_say_what_was_not_measured_and_mark_reduced_budgets():
@@ -537,3 +544,21 @@ def test_a_comparison_of_different_sizes_says_n_in_each_row() -> None:
     assert apart.axes[0].get_xlim() == (0, 100)
     together = plots.comparison(["A", "B"], ends[:1] * 2)
     assert " ".join(text.get_text() for text in together.findobj(Text)).count("n = 100 images") == 1
+
+
+def test_a_difference_is_in_points_and_many_methods_are_named_shortly() -> None:
+    methods = ("bootstrap over images", "percentile bootstrap over 118 subjects, 2,000 resamples",
+               "percentile bootstrap over 2,963 images, 2,000 resamples")  # fmt: skip
+    ends = [statistics.Interval(0.5, 0.4, 0.6, 0.95, 100, method) for method in methods]
+    figure = plots.comparison(["A", "B", "C"], ends, quantity="Difference of UAR")
+    assert figure.axes[0].get_xlabel() == "Difference of UAR in points"
+    said = " ".join(" ".join(text.get_text() for text in figure.findobj(Text)).split())
+    assert "(bootstrap over images or bootstrap over persons)" in said
+
+
+def test_kept_epochs_too_near_for_two_names_share_one() -> None:
+    history = pd.DataFrame({"epoch": range(1, 51), "loss": 1.0, "accuracy": 0.5})
+    for best, names in ((49, ["best, last"]), (20, ["best", "last"])):
+        ax = plots.learning_curves(history, kept={"last": 50, "best": best}).axes[0]
+        assert [text.get_text() for text in ax.texts if text.get_rotation() == 90] == names
+        assert sum(line.get_linestyle() != "-" and len(set(line.get_xdata())) == 1 for line in ax.lines) == 2
