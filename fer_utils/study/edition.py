@@ -61,7 +61,8 @@ def said(cell: nbformat.NotebookNode) -> str:
     """What a cell's outputs say, as lines of text; nothing for prose and for cells tagged `live`."""
     if cell.cell_type != "code" or LIVE in cell.metadata.get("tags", []):
         return ""
-    return "\n".join(text for output in cell.outputs if (text := _text(output)))
+    lines = (line for output in cell.outputs for line in _text(output).splitlines())
+    return "\n".join(line for line in lines if line.strip())  # printed text may come in one piece or in several
 
 
 def _text(output: nbformat.NotebookNode) -> str:
