@@ -71,7 +71,8 @@ def test_code_cells_are_few_and_small(notebook: Path) -> None:
     lengths = [len(cell["source"].splitlines()) for cell in cells(notebook, "code")]
     assert len(lengths) <= 40
     assert statistics.median(lengths) <= 8
-    assert max(lengths) <= (20 if notebook.stem in IN_PLAIN_KERAS else 30)
+    assert max(lengths) <= 20
+    assert not [cell["source"] for cell in cells(notebook, "code") if "# fmt:" in cell["source"]]
 
 
 @each_of_both
@@ -98,6 +99,7 @@ def test_opens_and_closes_as_a_lesson(notebook: Path) -> None:
     for word in ("question", "needs", "reads", "writes", "time"):
         assert word in opening.lower(), f"the opening says nothing of {word!r}"
     assert "In this notebook we" in whole
+    assert any("answer.update(" in cell["source"] for cell in cells(notebook, "code")), "no Answer at the top"
     closing = "\n".join(prose[-3:]).lower()
     assert "exercise" in closing
     for word in ("predict", "modify", "critici"):
@@ -193,4 +195,7 @@ def test_committed_copies_are_complete_small_and_name_no_machine(executed: Path)
     text = executed.read_text(encoding="utf-8")
     assert executed.stat().st_size < 3_000_000
     assert all(cell["execution_count"] for cell in cells(executed, "code") if cell["source"].strip())
+    for output in (output for cell in cells(executed, "code") for output in cell["outputs"]):
+        for kind in {"image/png", "image/svg+xml"} & set(output.get("data", {})):
+            assert len(output["metadata"][kind]["alt"]) > 20, "a figure without an alternative text"
     assert not re.search(r"/(home|root|Users|tmp|work)/", text), "a path of some machine"

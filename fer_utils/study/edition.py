@@ -1,8 +1,8 @@
 """Whether the executed notebooks that readers see are what sources and records give today.
 
 Compared is what is said: sources, printed text, Markdown, tables, and the alternative texts of figures with their
-captions. Left out is what differs by machine: the pixels of figures, and cells that train or time something live (tag
-`live`).
+captions. Left out is what differs by machine: the pixels of figures, cells that train or time something live (tag
+`live`), and one unit in the last place of numbers with decimals, which another processor may round to the other side.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from bs4 import BeautifulSoup
 
 LIVE = "live"
 """The tag of cells whose outputs depend on the machine that executed them."""
+_DECIMAL = re.compile(r"\d+\.\d+")
 
 
 def differences(committed: Path, executed: Path) -> list[str]:
@@ -51,7 +52,7 @@ def _of_notebook(committed: Path, executed: Path) -> Iterator[str]:
         return
     for number, (before, now) in enumerate(zip(one, other, strict=True)):
         for kind, first, second in (("source", before.source, now.source), ("output", said(before), said(now))):
-            if first != second:
+            if not _alike(first, second):
                 lines = difflib.unified_diff(first.splitlines(), second.splitlines(), lineterm="", n=0)
                 shown = "\n".join(line for line in lines if not line.startswith(("---", "+++", "@@")))
                 yield f"{committed.name}, {kind} of cell {number}:\n{shown}"
@@ -63,6 +64,14 @@ def said(cell: nbformat.NotebookNode) -> str:
         return ""
     lines = (line for output in cell.outputs for line in _text(output).splitlines())
     return "\n".join(line for line in lines if line.strip())  # printed text may come in one piece or in several
+
+
+def _alike(first: str, second: str) -> bool:
+    """Whether two texts are equal, but for the last place of numbers with decimals."""
+    if _DECIMAL.sub("", first) != _DECIMAL.sub("", second):
+        return False
+    pairs = zip(_DECIMAL.findall(first), _DECIMAL.findall(second), strict=True)
+    return all(len(a) == len(b) and abs(int(a.replace(".", "")) - int(b.replace(".", ""))) <= 1 for a, b in pairs)
 
 
 def _text(output: nbformat.NotebookNode) -> str:

@@ -35,7 +35,7 @@ def both(tmp_path: Path) -> tuple[Path, Path]:
 @pytest.mark.parametrize(
     ("one", "other"),
     [
-        (table("65.3", "a"), table("65.4", "a")),
+        (table("65.3", "a"), table("65.5", "a")),
         (v4.new_output("stream", text="1\n2\n"), v4.new_output("stream", text="1\n3\n")),
         (figure("n = 981", "AA=="), figure("n = 980", "AA==")),
     ],
@@ -53,6 +53,13 @@ def test_styles_pixels_and_addresses_are_not_compared(both: tuple[Path, Path]) -
     write(both[0] / "04_a.ipynb", table("1", "a"), figure("n = 1", "AA=="), plain[0])
     write(both[1] / "04_a.ipynb", table("1", "b"), figure("n = 1", "BB=="), plain[1])
     assert edition.differences(*both) == []
+
+
+@pytest.mark.parametrize(("other", "differs"), [("65.4 of 981", False), ("65.3 of 982", True), ("65.30 of 981", True)])
+def test_rounding_may_differ_in_the_last_place(both: tuple[Path, Path], other: str, differs: bool) -> None:
+    for folder, text in zip(both, ("65.3 of 981", other), strict=True):
+        write(folder / "04_a.ipynb", v4.new_output("stream", text=text))
+    assert bool(edition.differences(*both)) is differs
 
 
 def test_live_cells_may_differ_and_sources_may_not(both: tuple[Path, Path]) -> None:
