@@ -74,13 +74,22 @@ def read(edition: Path) -> Iterator[Page]:
     sources = ROOT / "notebooks"
     for source in sorted([*sources.glob("[0-9]*.ipynb"), *sources.glob("solutions/[0-9]*.ipynb")]):
         name = source.relative_to(sources)
-        executed = [edition / name, *([ROOT / "reports/quick" / name] if len(name.parts) > 1 else [])]
-        path = next((path for path in executed if path.is_file()), source)
-        notebook = json.loads(path.read_text(encoding="utf-8"))
+        notebook = json.loads(source.read_text(encoding="utf-8"))
+        if (executed := edition / name).is_file():
+            notebook = json.loads(executed.read_text(encoding="utf-8"))
+        elif len(name.parts) > 1 and (executed := ROOT / "reports/quick" / name).is_file():
+            found = json.loads(executed.read_text(encoding="utf-8"))
+            notebook = found if code(found) == code(notebook) else notebook  # an older execution is left out
         for cell in notebook["cells"]:
             if cell["metadata"].get("jupyter", {}).get("source_hidden"):
                 cell["metadata"].setdefault("tags", []).append("hide-input")
         yield str(name), notebook
+
+
+def code(notebook: dict[str, Any]) -> list[str]:
+    """What its cells say, without the parameters that an execution put in."""
+    cells = (cell for cell in notebook["cells"] if "injected-parameters" not in cell["metadata"].get("tags", []))
+    return ["".join(cell["source"]) for cell in cells]
 
 
 def first_page(readme: str, notebooks: Iterable[Page]) -> str:
