@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import time
 from collections.abc import Callable
@@ -31,16 +30,6 @@ ROOT = Path(__file__).resolve().parents[2]
 TINY = RunConfig("tiny", "synthetic", (Phase(1, 1e-3),), batch_size=32, dataset_options={"n_subjects": 6})
 
 
-def declared(number: str, *cells: str) -> dict[str, Any]:
-    """Names that some cells of a notebook define, with its own parameters: those of the full study."""
-    (notebook,) = (ROOT / "notebooks").glob(f"{number}_*.ipynb")
-    found = {cell["id"]: "".join(cell["source"]) for cell in json.loads(notebook.read_text(encoding="utf-8"))["cells"]}
-    names: dict[str, Any] = {"print": lambda *_: None}
-    for cell in cells:
-        exec(found[cell], names)
-    return names
-
-
 def seeds_of(*seeds: int) -> tuple[RunConfig, ...]:
     return tuple(replace(TINY, seed=seed) for seed in seeds)
 
@@ -52,20 +41,6 @@ def reports(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
 
 
 # --- what is in it ---------------------------------------------------------------------------------------------------
-
-
-def test_the_queue_holds_what_the_notebooks_will_ask_for() -> None:
-    queued = {config.key for item in queue.items() for config in item.configs}
-    plain = declared("03", "imports", "parameters", "derived", "declare")
-    wanted = [config for configs in plain["declared"].values() for config in configs]
-    losses = declared("05", "setup", "parameters", "declare")
-    wanted += [config for loss in losses["losses"] for config in losses["declare"](loss, losses["seeds"])]
-    xception = declared("04", "imports", "parameters", "derived")
-    wanted += xception["declare"]("reported") + xception["declare"]("sound")
-    transfer = declared("07", "imports", "parameters", "derived")
-    once = (Phase(sum(transfer["transfer_epochs"]), 1e-3, "cosine", warmup_epochs=1),)
-    wanted += transfer["declare"]("compact", "ckplus", {}, once, batch_size=16, augmentation="light")
-    assert len(wanted) > 60 and not {config.key for config in wanted} - queued
 
 
 def test_the_main_figure_comes_first_and_every_item_stands_once() -> None:
