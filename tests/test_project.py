@@ -11,6 +11,7 @@ import sys
 import tomllib
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -121,12 +122,17 @@ def test_make_knows_what_the_notebooks_import(numbers: list[str]) -> None:
         assert "fer_utils/__init__.py" in files and files <= declared, (number, sorted(files - declared))
 
 
-@pytest.mark.parametrize("notebook", NOTEBOOKS, ids=lambda path: path.stem)
+def first_now_others_later(notebooks: list[Path]) -> list[Any]:
+    """The first as it is, the others in the group that may take minutes."""
+    return [notebooks[0], *(pytest.param(other, marks=pytest.mark.survival) for other in notebooks[1:])]
+
+
+@pytest.mark.parametrize("notebook", first_now_others_later(NOTEBOOKS), ids=lambda path: path.stem)
 def test_a_change_in_one_notebook_executes_it_alone(notebook: Path, rebuilt: Callable[[str], set[str]]) -> None:
     assert rebuilt(f"notebooks/{notebook.name}") == {notebook.name[:2]}
 
 
-@pytest.mark.parametrize("lesson", [n for n in NOTEBOOKS if (n.parent / "solutions" / n.name).is_file()])
+@pytest.mark.parametrize("lesson", first_now_others_later(NOTEBOOKS), ids=lambda path: path.stem)
 def test_a_change_of_a_lesson_or_of_its_solution_executes_the_solution(lesson: Path, tmp_path: Path) -> None:
     solution = lesson.parent / "solutions" / lesson.name
     made = tmp_path / "quick/solutions" / lesson.name
