@@ -12,6 +12,7 @@ import pandas as pd
 
 from fer_utils import records, study
 from fer_utils.models.attention import KINDS
+from fer_utils.records.config import in_words
 from fer_utils.study import protocols
 
 MODEL, DATASET = "psg2025", "ckplus"
@@ -39,7 +40,7 @@ class Gates:
     def trained(self) -> str:
         """How the network was trained, for captions and sentences: the data, the epochs, and what was modified."""
         config, budget = self.run.config, sum(protocols.recipe(MODEL, DATASET).epochs)
-        changed = ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in sorted(config.model_options.items()))
+        changed = in_words(config.model_options)
         return f"CK+48, {config.epochs} of {budget} epochs{f', modified: {changed}' if changed else ''}"
 
     def reading(self) -> str:
@@ -75,7 +76,7 @@ def first_blocks() -> pd.DataFrame:
     for run in study.on_record(MODEL, DATASET, "sound"):
         options = dict(run.config.model_options)
         kind = options.pop("attention", "spatial")
-        changed = ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in sorted(options.items()))
+        changed = in_words(options)
         if run.config.split == protocols.sound_splits(DATASET)[0]:
             network = f"modified: {changed}" if changed else "as reported"
             found.setdefault((kind, run.config.phases[0].epochs, network), []).append(run)

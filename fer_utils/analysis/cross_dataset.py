@@ -8,10 +8,11 @@ from typing import Any
 
 import numpy as np
 
-from fer_utils import records
+from fer_utils.analysis.eda import Summary
+from fer_utils.analysis.trained_networks import on_record_or
 from fer_utils.data import FaceDataset, load
 from fer_utils.evaluation import statistics
-from fer_utils.files.paths import project_root, store_for
+from fer_utils.files.paths import store_for
 from fer_utils.records import Measurement, Record
 from fer_utils.study import Pooled
 from fer_utils.training import weights
@@ -100,14 +101,12 @@ def measured(
     """
     store = store_for(dataset).parent / "measurements"
     name = f"elsewhere-{runs[0].id}-x{len(runs)}-on-{dataset}"
-    if found := records.measured(name, store, project_root() / "reports/measurements"):
-        return found
-    try:
+
+    def summary() -> Summary:
         faces = load(dataset, root, **options)
-        faces = faces if usage is None else faces.subset(faces.usage == usage)
-        return records.measure(name, store, lambda: compare(runs, faces))
-    except FileNotFoundError:
-        return None
+        return compare(runs, faces if usage is None else faces.subset(faces.usage == usage))
+
+    return on_record_or(summary, name, store)
 
 
 def home(pooled: Pooled, names: Sequence[str]) -> statistics.Interval:

@@ -18,10 +18,11 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import LinearSVC
 
-from fer_utils import records, study
+from fer_utils import study
+from fer_utils.analysis.eda import Summary
+from fer_utils.analysis.trained_networks import on_record_or
 from fer_utils.data import FaceDataset, load, splits
 from fer_utils.evaluation import intervals, metrics, statistics
-from fer_utils.files.paths import project_root
 from fer_utils.records import Measurement, Record
 from fer_utils.training import weights
 from fer_utils.training.scoring import predict_logits
@@ -100,14 +101,12 @@ def measured(record: Record, root: str | Path | None = None) -> Measurement | No
         None where it is not on record and the weights or the images cannot be had on this machine.
     """
     name, store = f"shallow-{record.id}", record.path.parent.parent / "measurements"
-    if found := records.measured(name, store, project_root() / "reports/measurements"):
-        return found
-    try:
+
+    def summary() -> Summary:
         dataset = load(record.config.dataset, root, **record.config.dataset_options)
-        known = study.with_weights(record, root)
-    except FileNotFoundError:
-        return None
-    return records.measure(name, store, lambda: compare(known, dataset))
+        return compare(study.with_weights(record, root), dataset)
+
+    return on_record_or(summary, name, store)
 
 
 def gains(arrays: Mapping[str, np.ndarray]) -> list[statistics.Interval]:

@@ -12,11 +12,9 @@ from pathlib import Path
 import keras
 import numpy as np
 
-from fer_utils import records
 from fer_utils.analysis.eda import Summary
-from fer_utils.analysis.trained_networks import images_of
+from fer_utils.analysis.trained_networks import images_of, on_record_or
 from fer_utils.data import FaceDataset, augmentation
-from fer_utils.files.paths import project_root
 from fer_utils.records import Measurement, Record
 from fer_utils.training import weights
 
@@ -38,13 +36,12 @@ def measured(record: Record, root: str | Path | None = None) -> Measurement | No
         None where it is not on record and the weights or the images are not on this machine.
     """
     name, store = f"batch-norm-{record.id}", record.path.parent.parent / "measurements"
-    if found := records.measured(name, store, project_root() / "reports/measurements"):
-        return found
-    try:
-        faces, network = images_of(record, "train", root), weights.rebuild(record, "last")
-    except FileNotFoundError:
-        return None
-    return records.measure(name, store, lambda: by_share(network, faces))
+
+    def summary() -> Summary:
+        faces = images_of(record, "train", root)
+        return by_share(weights.rebuild(record, "last"), faces)
+
+    return on_record_or(summary, name, store)
 
 
 def by_share(network: keras.Model, faces: FaceDataset) -> Summary:

@@ -51,16 +51,30 @@ def measured(
     limit = limit if limit and limit < record.run["split"][part] else None
     name = f"{kind}{VERSION}-{part}{limit or ''}-{record.id}"
     store = store_for(record.config.dataset).parent / "measurements"
+
+    def summary() -> Summary:
+        faces = images_of(record, part, root, limit)
+        return compute(weights.rebuild(study.with_weights(record, root) if retrain else record), faces)
+
+    return on_record_or(summary if compute_missing else None, name, store)
+
+
+def on_record_or(compute: Callable[[], Summary] | None, name: str, store: Path) -> Measurement | None:
+    """A measurement that is on record in a store or in the project's own; else computed, and kept in the store.
+
+    Args:
+        compute: loads what it needs and measures it; None only looks.
+        name, store: as `fer_utils.records.measure` takes them.
+
+    Returns:
+        None where it is not on record and weights or images that `compute` needs are not on this machine.
+    """
     if found := records.measured(name, store, project_root() / "reports/measurements"):
         return found
-    if not compute_missing:
-        return None
     try:
-        faces = images_of(record, part, root, limit)
-        network = weights.rebuild(study.with_weights(record, root) if retrain else record)
+        return records.measure(name, store, compute) if compute else None
     except FileNotFoundError:
         return None
-    return records.measure(name, store, lambda: compute(network, faces))
 
 
 def images_of(record: Record, part: str, root: str | Path | None = None, limit: int | None = None) -> FaceDataset:

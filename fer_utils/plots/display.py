@@ -86,9 +86,13 @@ def alternative_text(figure: Figure) -> str:
         return own
     title = figure.get_suptitle()
     panels = [panel for ax in figure.axes if (panel := _panel(ax))]
-    notes = [" ".join(text.get_text().split()) for text in figure.texts if text.get_gid() == "note"]
-    said = [_sentence(part) for part in (title, *dict.fromkeys(panels), *notes) if part]
+    said = [_sentence(part) for part in (title, *dict.fromkeys(panels), *notes(figure)) if part]
     return " ".join(said) or "A figure without title, labels or notes."
+
+
+def notes(figure: Figure) -> list[str]:
+    """What stands below the figure, unwrapped, from top to bottom."""
+    return [" ".join(text.get_text().split("\n")) for text in figure.texts if text.get_gid() == "note"]
 
 
 def _panel(ax: Axes) -> str:

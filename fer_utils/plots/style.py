@@ -27,7 +27,7 @@ from fer_utils.data.colours import (  # noqa: F401  some are for the other modul
     SKY,
     VERMILLION,
 )
-from fer_utils.plots.display import StudyFigure
+from fer_utils.plots.display import StudyFigure, notes
 
 PROFILES = ("quick", "full")
 QUICK_STAMP = "Quick profile: synthetic faces, a few steps: numbers mean nothing"
@@ -132,11 +132,6 @@ def stamp(figure: Figure, profile: str | None) -> Figure:
     if profile != "quick" or QUICK_STAMP in " ".join(notes(figure)):
         return figure
     return _footer(figure, QUICK_STAMP, VERMILLION, "bold")
-
-
-def notes(figure: Figure) -> list[str]:
-    """What stands below the figure, unwrapped, from top to bottom."""
-    return [" ".join(text.get_text().split("\n")) for text in figure.texts if text.get_gid() == "note"]
 
 
 def colours(names: Sequence[str]) -> list[str]:

@@ -217,6 +217,11 @@ class RunConfig:
         return hashlib.blake2b(content.encode(), digest_size=5).hexdigest()
 
 
+def in_words(options: Mapping[str, Any]) -> str:
+    """Options as readers see them, by name: `"attention none, batch norm momentum 0.9"`; `""` where there are none."""
+    return ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in sorted(options.items()))
+
+
 def _one_of(name: str, value: Any, allowed: tuple[str, ...] | list[str]) -> None:
     if value not in allowed:
         raise ValueError(f"{name} is one of {', '.join(allowed)}; got {value!r}.")

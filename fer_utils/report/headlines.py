@@ -16,7 +16,7 @@ from fer_utils.analysis.prices import confirmations
 from fer_utils.evaluation import intervals, statistics
 from fer_utils.evaluation.statistics import Interval
 from fer_utils.records import Record
-from fer_utils.records.config import RunConfig
+from fer_utils.records.config import RunConfig, in_words
 from fer_utils.report.audit import claims
 from fer_utils.report.audit.claims import Claim
 from fer_utils.report.records_index import Shelf
@@ -219,8 +219,8 @@ def modified(config: RunConfig) -> str:
     """Options of a report's network that are not the report's own, in words; "" where all are."""
     known = _IMAGENET.get(config.model, {})
     settings = {name: value for name, value in config.model_options.items() if known.get(name) != value}
-    texts = [f"{name.replace('_', ' ')} {value}" for name, value in settings.items()]
-    return ", ".join(texts + (["from random weights"] if known and "weights" not in config.model_options else []))
+    texts = (in_words(settings), "from random weights" if known and "weights" not in config.model_options else "")
+    return ", ".join(filter(None, texts))
 
 
 def _measured(group: Sequence[Record], row: protocols.Recipe | None, part: str = "test") -> Measured:

@@ -5,7 +5,7 @@ Nothing measured is written here: what no record holds is "not measured".
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -16,6 +16,7 @@ from fer_utils import plots
 from fer_utils.analysis import ensembling
 from fer_utils.analysis.eda import TITLES
 from fer_utils.analysis.prices.experiments import Price
+from fer_utils.evaluation.statistics import Interval
 from fer_utils.plots.shortcuts import KINDS
 from fer_utils.records import Record
 from fer_utils.report import headlines
@@ -44,42 +45,52 @@ def gap(line: Line) -> str:
 
 def summary(found: Sequence[Line]) -> str:
     """The lines as README.md's table: what each protocol's own epoch scores, the seeds behind it and the budget."""
-    text = [f"| system | data | claimed | {REPORTED} | {SOUND} | seeds, budget |", "|---|---|---|---|---|---|"]
+    rows = []
     for line in found:
-        sides = [_short(line.dots[name]) if name in line.found else "–" for name in (REPORTED, SOUND)]
         budgets = [f"{m.seeds} seed{'s' * (m.seeds > 1)}, {m.budget}" for m in line.dots.values() if m]
-        cells = [f"{line.system}: {line.detail}", line.data, line.printed or "–", *sides]
-        text.append(f"| {' | '.join([*cells, '; '.join(dict.fromkeys(budgets)) or '–'])} |")
-    return "\n".join(text)
+        rows.append([*_cells(line, _short), "; ".join(dict.fromkeys(budgets)) or "–"])
+    return _pipes("seeds, budget", rows=rows)
 
 
-def _short(measured: Measured | None) -> str:
-    if measured is None:
-        return NOT_MEASURED
-    number, _, interval = measured.interval.percent().partition(" ")
-    return f"**{number}** {interval}{', on training images' if measured.variant else ''}"
+def _short(measured: Measured) -> str:
+    return _bold(measured) + (", on training images" if measured.variant else "")
 
 
 def markdown(found: Sequence[Line]) -> str:
     """The lines as a table for a page: one row per report and dataset, then the study's own systems."""
-    text = [f"| system | data | claimed | {REPORTED} | {SOUND} | {GAP} | hardware |", "|---|---|---|---|---|---|---|"]
+    rows = []
     for line in found:
-        cells = [f"{line.system}: {line.detail}", line.data]
-        cells.append(line.claim.printed if line.claim else "–")
-        cells.append(_marked(line.dots[REPORTED]) if REPORTED in line.found else "–")
-        cells.append(_marked(line.dots[SOUND]) + mirrored(line))
-        cells.append(gap(line))
-        cells.append("; ".join(dict.fromkeys(m.device for m in line.dots.values() if m)) or "–")
-        text.append(f"| {' | '.join(cells)} |")
-    return "\n".join(text)
+        *cells, sound = _cells(line, _marked)
+        devices = dict.fromkeys(m.device for m in line.dots.values() if m)
+        rows.append([*cells, sound + mirrored(line), gap(line), "; ".join(devices) or "–"])
+    return _pipes(GAP, "hardware", rows=rows)
 
 
-def _marked(measured: Measured | None) -> str:
-    if measured is None:
-        return NOT_MEASURED
-    number, _, interval = measured.interval.percent().partition(" ")
+def _marked(measured: Measured) -> str:
     budget = f"{measured.ran} of {measured.stated} epochs"
-    return f"**{number}** {interval}, {measured.note.replace(budget, f'*reduced budget*: {budget}')}"
+    return f"{_bold(measured)}, {measured.note.replace(budget, f'*reduced budget*: {budget}')}"
+
+
+def _bold(measured: Measured) -> str:
+    number, _, interval = measured.interval.percent().partition(" ")
+    return f"**{number}** {interval}"
+
+
+def _cells(line: Line, shown: Callable[[Measured], str]) -> list[str]:
+    """What every table of lines begins with: system, data, claim, and the number of both protocols."""
+
+    def side(protocol: str) -> str:
+        if protocol not in line.found:
+            return "–"
+        return shown(dot) if (dot := line.dots[protocol]) else NOT_MEASURED
+
+    return [f"{line.system}: {line.detail}", line.data, line.printed or "–", side(REPORTED), side(SOUND)]
+
+
+def _pipes(*columns: str, rows: Sequence[Sequence[str]]) -> str:
+    """A table of lines in Markdown: the columns of `_cells`, and those behind them."""
+    head = ["system", "data", "claimed", REPORTED, SOUND, *columns]
+    return "\n".join([f"| {' | '.join(head)} |", "|" + "---|" * len(head), *(f"| {' | '.join(row)} |" for row in rows)])
 
 
 def mirrored(line: Line) -> str:
@@ -160,8 +171,12 @@ def numbers(found: Sequence[Line]) -> dict[str, Any]:
 def _number(measured: Measured | None) -> dict[str, Any] | str:
     if measured is None:
         return NOT_MEASURED
-    ends = {name: round(100 * getattr(measured.interval, name), 1) for name in ("estimate", "low", "high")}
-    return ends | {"note": measured.note}  # which names the other epoch
+    return ends(measured.interval) | {"note": measured.note}  # which names the other epoch
+
+
+def ends(interval: Interval) -> dict[str, float]:
+    """A share or a difference with its ends, in percent or points, rounded as drawn."""
+    return {name: round(100 * getattr(interval, name), 1) for name in ("estimate", "low", "high")}
 
 
 def figure(found: Sequence[Line], title: str = "What five reports claim, and what was measured") -> Figure:

@@ -77,13 +77,7 @@ def priced(prices: Mapping[str, Sequence[Price]]) -> dict[str, list[Price]]:
 
 
 def _price_numbers(prices: Mapping[str, Sequence[Price]]) -> dict[str, Any]:
-    return {
-        f"{data}: {p.shortcut}": {
-            name: round(100 * getattr(p.interval, name), 1) for name in ("estimate", "low", "high")
-        }
-        for data, group in prices.items()
-        for p in group
-    }  # fmt: skip
+    return {f"{data}: {p.shortcut}": one_page.ends(p.interval) for data, group in prices.items() for p in group}
 
 
 def _price_figure(prices: Mapping[str, Sequence[Price]]) -> Figure:

@@ -2,7 +2,8 @@
 
 Compared is what is said: sources, printed text, Markdown, tables, and the alternative texts of figures with their
 captions. Left out is what differs by machine: the pixels of figures, cells that train or time something live (tag
-`live`), and one unit in the last place of numbers with decimals, which another processor may round to the other side.
+`live`), and in outputs one unit in the last place of numbers with decimals, which another processor may round to the
+other side.
 """
 
 from __future__ import annotations
@@ -51,11 +52,16 @@ def _of_notebook(committed: Path, executed: Path) -> Iterator[str]:
         yield f"{committed.name}: {len(one)} cells committed, {len(other)} made now; execute it anew."
         return
     for number, (before, now) in enumerate(zip(one, other, strict=True)):
-        for kind, first, second in (("source", before.source, now.source), ("output", said(before), said(now))):
-            if not _alike(first, second):
-                lines = difflib.unified_diff(first.splitlines(), second.splitlines(), lineterm="", n=0)
-                shown = "\n".join(line for line in lines if not line.startswith(("---", "+++", "@@")))
-                yield f"{committed.name}, {kind} of cell {number}:\n{shown}"
+        if before.source != now.source:
+            yield f"{committed.name}, source of cell {number}:\n{_changed(before.source, now.source)}"
+        if not _alike(first := said(before), second := said(now)):
+            yield f"{committed.name}, output of cell {number}:\n{_changed(first, second)}"
+
+
+def _changed(first: str, second: str) -> str:
+    """The lines that differ."""
+    lines = difflib.unified_diff(first.splitlines(), second.splitlines(), lineterm="", n=0)
+    return "\n".join(line for line in lines if not line.startswith(("---", "+++", "@@")))
 
 
 def said(cell: nbformat.NotebookNode) -> str:

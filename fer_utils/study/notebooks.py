@@ -43,7 +43,13 @@ def execute(notebook: Path, output: Path, profile: Path) -> None:
         papermill.PapermillExecutionError: a cell failed.
         KernelDied: the kernel ended by itself, most often for want of memory.
     """
-    _run(notebook, output, _values(notebook, profile))
+    values = _values(notebook, profile)
+    with storage_errors(output):
+        output.parent.mkdir(parents=True, exist_ok=True)
+        before = _written(output)
+        with hold(output.with_name(f".{output.stem}.claim")):  # where make was killed, its child may still be at it
+            if _written(output) == before:
+                _run(notebook, output, values)
 
 
 def _values(notebook: Path, profile: Path) -> dict[str, Any]:
@@ -69,20 +75,11 @@ def _values(notebook: Path, profile: Path) -> dict[str, Any]:
     return {name: value for name, value in values.items() if name in declared}
 
 
-def _run(notebook: Path, output: Path, values: Mapping[str, Any]) -> None:
-    with storage_errors(output):
-        output.parent.mkdir(parents=True, exist_ok=True)
-        before = _written(output)
-        with hold(output.with_name(f".{output.stem}.claim")):  # where make was killed, its child may still be at it
-            if _written(output) == before:
-                _run_alone(notebook, output, values)
-
-
 def _written(path: Path) -> int | None:
     return path.stat().st_mtime_ns if path.exists() else None
 
 
-def _run_alone(notebook: Path, output: Path, values: Mapping[str, Any]) -> None:
+def _run(notebook: Path, output: Path, values: Mapping[str, Any]) -> None:
     partial, failed = output.with_name(f".{output.stem}.partial.ipynb"), output.with_suffix(".failed.ipynb")
     try:
         papermill.execute_notebook(

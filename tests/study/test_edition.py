@@ -66,6 +66,10 @@ def test_live_cells_may_differ_and_sources_may_not(both: tuple[Path, Path]) -> N
     for folder, text in zip(both, ("1 s", "2 s"), strict=True):
         write(folder / "04_a.ipynb", v4.new_output("stream", text=text), tags=("live",))
     assert edition.differences(*both) == []
+    for folder, rate in zip(both, ("0.1", "0.2"), strict=True):
+        write(folder / "04_a.ipynb", source=f"show({rate})")
+    assert edition.differences(*both) == ["04_a.ipynb, source of cell 1:\n-show(0.1)\n+show(0.2)"]
+    write(both[0] / "04_a.ipynb", tags=("live",))
     write(both[1] / "04_a.ipynb", tags=("live",), source="show(1)")
     (found,) = edition.differences(*both)
     assert found == "04_a.ipynb, source of cell 1:\n-show()\n+show(1)"

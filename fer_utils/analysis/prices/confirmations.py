@@ -7,7 +7,7 @@ from pathlib import Path
 
 from fer_utils import study
 from fer_utils.analysis.prices.experiments import Price, price
-from fer_utils.records.config import RunConfig
+from fer_utils.records.config import RunConfig, in_words
 from fer_utils.study import protocols
 from fer_utils.study.pooling import by_configuration, of_common_seeds, right_answers, whole
 
@@ -36,7 +36,7 @@ def prices(model: str, store: Path | None = None) -> list[Price]:
 
 def _settings(config: RunConfig) -> tuple[tuple[int, ...], str]:
     """Epochs of each phase, and what is not the report's own, in words."""
-    options = ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in sorted(config.model_options.items()))
+    options = in_words(config.model_options)
     return tuple(phase.epochs for phase in config.phases), f", modified ({options})" if options else ""
 
 

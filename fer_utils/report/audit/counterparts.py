@@ -6,11 +6,12 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-NOTEBOOKS = {
-    "02": "02_exploring_the_data", "03": "03_preprocessing", "04": "04_baseline_cnns", "05": "05_xception_attention",
-    "06": "06_training_curves", "07": "07_losses", "09": "09_transfer_learning", "10": "10_protocols",
-    "11": "11_auditing_reports", "12": "12_explanation", "14": "14_a_stronger_system", "15": "15_live_demo",
-}  # fmt: skip
+_NAMES = (
+    "02_exploring_the_data", "03_preprocessing", "04_baseline_cnns", "05_xception_attention", "06_training_curves",
+    "07_losses", "09_transfer_learning", "10_protocols", "11_auditing_reports", "12_explanation",
+    "14_a_stronger_system", "15_live_demo",
+)  # fmt: skip
+NOTEBOOKS = {name[:2]: name for name in _NAMES}
 
 
 @dataclass(frozen=True)

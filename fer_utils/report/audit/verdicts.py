@@ -16,6 +16,7 @@ from fer_utils import study
 from fer_utils.analysis.prices import confirmations
 from fer_utils.evaluation import intervals
 from fer_utils.records import Record
+from fer_utils.records.config import in_words
 from fer_utils.report.audit import claims
 from fer_utils.report.audit.claims import Claim
 from fer_utils.study import protocols
@@ -130,8 +131,7 @@ def _measured(claim: Claim, group: Sequence[Record]) -> str:
     if config.precision_note:
         remarks.append(config.precision_note.removeprefix(", "))
     if config.model_options:
-        options = ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in config.model_options.items())
-        remarks.append(f"modified: {options}")
+        remarks.append(f"modified: {in_words(config.model_options)}")
     if not np.isnan(low) and group[0].kept[0] != "last" and "last" in group[0].kept:
         remarks.append(f"last epoch {100 * _accuracy(claim, group, 'last')[0]:.1f}")
     interval = "" if np.isnan(low) else f" [{low:.1f}, {high:.1f}]"
