@@ -4,6 +4,8 @@ SHELL := bash
 .DEFAULT_GOAL := help
 
 PROFILE ?= quick
+$(if $(wildcard notebooks/profiles/$(PROFILE).yaml),,$(error A profile is one of \
+  $(basename $(notdir $(wildcard notebooks/profiles/*.yaml))); got PROFILE=$(PROFILE)))
 REPORTS ?= reports
 GPU ?=
 export MPLBACKEND ?= Agg

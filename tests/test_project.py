@@ -165,6 +165,13 @@ def test_the_address_of_a_scheduler_reaches_the_notebooks() -> None:
     assert make("SCHEDULER=tcp://10.0.0.1:8786", "print-FER_SCHEDULER").strip() == "tcp://10.0.0.1:8786"
 
 
+def test_a_profile_that_is_not_there_is_refused_with_those_that_are() -> None:
+    call = ["make", "PROFILE=fast", "reproduce"]
+    refused = subprocess.run(call, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert refused.returncode == 2 and "got PROFILE=fast" in refused.stderr
+    assert {"quick", "full"} <= set(re.findall(r"\w+", refused.stderr))
+
+
 def test_help_lists_every_public_target() -> None:
     text = subprocess.run(["make", "help"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
     targets = "reproduce test survival-test browser-test wheel-test webcam detector data tables lab lint clean"

@@ -15,6 +15,9 @@ from pathlib import Path
 
 import nbformat
 from bs4 import BeautifulSoup
+from nbformat.reader import NotJSONError
+
+from fer_utils.files.reading import one_line
 
 LIVE = "live"
 """The tag of cells whose outputs depend on the machine that executed them."""
@@ -33,7 +36,7 @@ def differences(committed: Path, executed: Path) -> list[str]:
         where nothing differs.
 
     Raises:
-        ValueError: one of the folders holds no executed notebook.
+        ValueError: one of the folders holds no executed notebook, or one that cannot be read.
     """
     names = {folder: {path.name for path in folder.glob("[0-9][0-9]_*.ipynb")} for folder in (committed, executed)}
     for folder, found in names.items():
@@ -47,7 +50,7 @@ def differences(committed: Path, executed: Path) -> list[str]:
 
 
 def _of_notebook(committed: Path, executed: Path) -> Iterator[str]:
-    one, other = (nbformat.read(path, as_version=4).cells for path in (committed, executed))
+    one, other = _cells(committed), _cells(executed)
     if len(one) != len(other):
         yield f"{committed.name}: {len(one)} cells committed, {len(other)} made now; execute it anew."
         return
@@ -56,6 +59,14 @@ def _of_notebook(committed: Path, executed: Path) -> Iterator[str]:
             yield f"{committed.name}, source of cell {number}:\n{_changed(before.source, now.source)}"
         if not _alike(first := said(before), second := said(now)):
             yield f"{committed.name}, output of cell {number}:\n{_changed(first, second)}"
+
+
+def _cells(path: Path) -> list[nbformat.NotebookNode]:
+    try:
+        return nbformat.read(path, as_version=4).cells
+    except NotJSONError as error:
+        rule = "An executed notebook is JSON"
+        raise ValueError(f"{rule}; {path} is not, or was cut off ({one_line(error)[:60]}). Execute it anew.") from error
 
 
 def _changed(first: str, second: str) -> str:

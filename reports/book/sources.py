@@ -40,8 +40,14 @@ def lay_out(folder: Path, edition: Path) -> None:
         edition: a folder of executed notebooks under the names of their sources. What it lacks is shown unexecuted.
 
     Raises:
+        FileNotFoundError: the edition is not there.
         ValueError: README.md lacks something that stands on the first page.
     """
+    if not edition.is_dir():
+        raise FileNotFoundError(
+            f"An edition is a folder of executed notebooks; {edition} is not there. Give EDITION=reports/full, or one "
+            "that `make reproduce` made."
+        )
     notebooks = list(read(edition))
     first = first_page((ROOT / "README.md").read_text(encoding="utf-8"), notebooks)
     shutil.rmtree(folder, ignore_errors=True)

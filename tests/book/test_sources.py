@@ -52,6 +52,12 @@ def test_a_readme_without_a_part_of_the_first_page_is_refused(sources: ModuleTyp
         sources.first_page(readme.replace(lost, "lost"), [])
 
 
+def test_an_edition_that_is_not_there_is_refused(sources: ModuleType, tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError, match=r"is not there\. Give EDITION=reports/full"):
+        sources.lay_out(tmp_path / "book", tmp_path / "nowhere")
+    assert not (tmp_path / "book").exists()
+
+
 def test_what_jupyterlab_folds_the_book_folds(sources: ModuleType, edition: Callable[..., Path]) -> None:
     folder = edition(OPENING, code(jupyter={"source_hidden": True}), code(tags=["parameters"]))
     notebook = dict(sources.read(folder))[LESSON]

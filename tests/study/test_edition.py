@@ -75,6 +75,15 @@ def test_live_cells_may_differ_and_sources_may_not(both: tuple[Path, Path]) -> N
     assert found == "04_a.ipynb, source of cell 1:\n-show()\n+show(1)"
 
 
+def test_a_copy_that_was_cut_off_is_named(both: tuple[Path, Path]) -> None:
+    for folder in both:
+        write(folder / "04_a.ipynb")
+    broken = both[1] / "04_a.ipynb"
+    broken.write_text(broken.read_text()[:40])
+    with pytest.raises(ValueError, match=r"now/04_a\.ipynb is not, or was cut off"):
+        edition.differences(*both)
+
+
 def test_missing_copies_are_named_and_an_empty_folder_is_refused(both: tuple[Path, Path]) -> None:
     write(both[0] / "04_a.ipynb")
     with pytest.raises(ValueError, match="holds none"):
