@@ -1,9 +1,11 @@
 """Facial-expression recognition, measured: the package behind the study's notebooks.
 
->>> from fer_utils import EmotionRecognizer, RunConfig, build, load, run, run_study
->>> faces = load("ckplus")                      # a dataset, whatever layout it lies in
->>> record = run(RunConfig("tiny", "synthetic", phases=(Phase(5, 1e-3),)))
->>> EmotionRecognizer()("photo.jpg")            # faces with their predicted expressions
+    from fer_utils import EmotionRecognizer, RunConfig, build, load, run, run_study
+    from fer_utils.training import Phase
+
+    faces = load("ckplus")                      # a dataset, whatever layout it lies in
+    record = run(RunConfig("tiny", "synthetic", phases=(Phase(5, 1e-3),)))
+    EmotionRecognizer()("photo.jpg")            # faces with their predicted expressions
 
 The rooms, in the order in which data passes through them (imports run one way, `make lint` holds it):
 `files`, `evaluation`; `data`, `models`; `records`; `training`; `study`; `analysis`; `report`. `plots` draws,

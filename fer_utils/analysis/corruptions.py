@@ -51,6 +51,11 @@ def corrupt(images: np.ndarray, name: str, severity: int, seed: int = 0) -> np.n
 
     Raises:
         ValueError: another name, severity, shape or type.
+
+    Example:
+        >>> grey = np.full((1, 48, 48), 100, np.uint8)
+        >>> [int(corrupt(grey, "brightness", severity)[0, 0, 0]) for severity in range(6)]
+        [100, 125, 150, 175, 200, 225]
     """
     _check(images, name, severity)
     if severity == 0:
@@ -162,7 +167,7 @@ class Stress:
     @property
     def people(self) -> np.ndarray | None:
         """Whom a bootstrap draws: the subjects where two or more are known, else None (images)."""
-        return self.subjects if self.subjects is not None and len(np.unique(self.subjects)) > 1 else None
+        return statistics.clusters_of(self.subjects)
 
     def curve(self, name: str) -> list[statistics.Interval]:
         """Accuracy at severities 0 to 5, with 95 % intervals."""

@@ -124,11 +124,8 @@ def away(arrays: Mapping[str, np.ndarray], answer: str = "among_shared") -> stat
         arrays: of the measurement.
         answer: `"among_shared"` or `"free"`.
     """
-    people = arrays.get("subjects")
-    several = people is not None and len(np.unique(people)) > 1
-    return statistics.bootstrap_interval(
-        (arrays[answer] == arrays["labels"]).mean(axis=0), clusters=people if several else None
-    )
+    right = (arrays[answer] == arrays["labels"]).mean(axis=0)
+    return statistics.bootstrap_interval(right, clusters=statistics.clusters_of(arrays.get("subjects")))
 
 
 def _position(codes: np.ndarray, values: np.ndarray) -> np.ndarray:

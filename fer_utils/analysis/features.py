@@ -111,7 +111,7 @@ def measured(record: Record, root: str | Path | None = None) -> Measurement | No
 
 def gains(arrays: Mapping[str, np.ndarray]) -> list[statistics.Interval]:
     """Accuracy of each classifier that `compare` measured minus the network's, in pairs; the network's own is 0."""
-    right, people = arrays["predicted"] == arrays["labels"], _people(arrays)
+    right, people = arrays["predicted"] == arrays["labels"], statistics.clusters_of(arrays.get("subjects"))
     return [statistics.paired_bootstrap_difference(one, right[0], clusters=people) for one in right]
 
 
@@ -120,7 +120,7 @@ def table(values: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> pd.Dat
     labels, answers = arrays["labels"].astype(np.int64), arrays["predicted"].astype(np.int64)
     rows = {
         name: {
-            "accuracy in %": intervals.accuracy(said == labels, _people(arrays)).percent(),
+            "accuracy in %": intervals.accuracy(said == labels, arrays.get("subjects")).percent(),
             "minus the network, points": gain.percent(),
             "UAR in %": f"{100 * metrics.recall_of_classes(labels, said).mean():.1f}",
             "n": len(labels),
@@ -129,8 +129,3 @@ def table(values: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> pd.Dat
     }
     return pd.DataFrame.from_dict(rows, orient="index")
 
-
-def _people(arrays: Mapping[str, np.ndarray]) -> np.ndarray | None:
-    """Whom an interval draws, where two or more are known."""
-    people = arrays.get("subjects")
-    return people if people is not None and len(np.unique(people)) > 1 else None

@@ -101,7 +101,7 @@ def _calibrated(record: Record, compute_missing: bool) -> Measurement | None:
 
 def _calibration(record: Record) -> dict[str, Any]:
     labels, scores = record.predictions("test")
-    methods = {"softmax as is": calibration.softmax(labels, scores)}
+    methods = {"softmax as is": calibration.uncalibrated(labels, scores)}
     values: dict[str, Any] = {"run": record.id, "kept": record.kept[0], "n": len(labels)}
     if record.run["split"].get("validation"):
         fitted = record.predictions("validation")

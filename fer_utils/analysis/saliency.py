@@ -161,6 +161,11 @@ def rank_correlation(a: np.ndarray, b: np.ndarray) -> np.ndarray:
 
     Raises:
         ValueError: shapes that differ.
+
+    Example:
+        >>> a = np.arange(4.0).reshape(1, 2, 2)
+        >>> rank_correlation(a, a**2), rank_correlation(a, -a)
+        (array([1.]), array([-1.]))
     """
     if a.shape != b.shape or a.ndim != 3:
         raise ValueError(f"Maps are compared place by place; got {a.shape} and {b.shape}. Use resized().")
@@ -201,7 +206,7 @@ class Cascade(NamedTuple):
 
 
 def cascade(model: keras.Model, maps: Callable[[], np.ndarray], seed: int = 0, kernels_only: bool = True) -> Cascade:
-    """Shuffle the network layer by layer, head first, and compare its maps with those of the trained one.
+    """Cascading randomisation (Adebayo et al. 2018), by shuffling: layer after layer, head first, against trained maps.
 
     Args:
         model: the network; it is left as it came.
@@ -209,6 +214,9 @@ def cascade(model: keras.Model, maps: Callable[[], np.ndarray], seed: int = 0, k
         seed: of the shuffling.
         kernels_only: one step per layer with a kernel, which also takes the layers above it without one; False:
             one step per layer with weights.
+
+    Returns:
+        The layers in the order of shuffling, and their rank correlations.
     """
     names = [layer.name for layer in model.layers if layer.weights][::-1]
     steps = [n for n in names if not kernels_only or max(len(w.shape) for w in model.get_layer(n).weights) > 1]

@@ -23,7 +23,7 @@ from fer_utils.training import weights
 from fer_utils.training.scoring import predict_logits
 
 VERSION = 1
-"""Raised whenever the code below, or that of `explain` or `robustness`, measures something else."""
+"""Raised whenever the code below, or that of `saliency` or `corruptions`, measures something else."""
 
 PATCH, STRIDE = 12, 6
 """Side and step of the occluding square, in pixels."""
@@ -126,7 +126,7 @@ def maps(network: keras.Model, faces: FaceDataset, layers: Sequence[str], seed: 
 def pooled(parts: Sequence[Measurement]) -> Summary:
     """What `maps` says of several runs whose images do not overlap (the folds of a seed), as if of one.
 
-    Class means and shares are weighted by the images behind them; arrays over images are put one behind the other.
+    Class means and shares are weighted by the images behind them; arrays over images are put one after another.
     """
     values, n = dict(parts[0].values), np.array([part.values["n"] for part in parts])
     counts = np.array([part.values["counts"] for part in parts])
@@ -204,12 +204,17 @@ def mean_correlation(correlations: np.ndarray, people: np.ndarray | None = None)
         people: (n,) who is shown; persons are drawn where there are two or more, else images.
     """
     known = np.isfinite(correlations)
-    several = people is not None and len(np.unique(people[known])) > 1
-    return statistics.bootstrap_interval(correlations[known].astype(float), clusters=people[known] if several else None)
+    persons = statistics.clusters_of(None if people is None else people[known])
+    return statistics.bootstrap_interval(correlations[known].astype(float), clusters=persons)
 
 
 def lower_half(found: np.ndarray) -> float:
-    """Share in [0, 1] of a map (h, w) without negative places below its middle; a row in the middle counts half."""
+    """Share in [0, 1] of a map (h, w) without negative places below its middle; a row in the middle counts half.
+
+    Example:
+        >>> lower_half(np.array([[1.0], [1.0], [2.0]]))
+        0.625
+    """
     weights = np.clip(np.arange(len(found)) - (len(found) - 1) / 2 + 0.5, 0, 1)
     return float((found.sum(axis=1) * weights).sum() / found.sum())
 
@@ -254,7 +259,7 @@ def alike(found: np.ndarray, labels: np.ndarray) -> dict[str, float]:
 
 
 def stress(network: keras.Model, faces: FaceDataset) -> Summary:
-    """`robustness.stress` of a network on these images."""
+    """`corruptions.stress` of a network on these images."""
     return {"n": len(faces)}, corruptions.stress(lambda images: predict_logits(network, images), faces.images)
 
 

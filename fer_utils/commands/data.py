@@ -9,7 +9,7 @@ from fer_utils.files.paths import reports_root
 
 
 def add(commands: argparse._SubParsersAction) -> None:
-    """Add them to the command line."""
+    """Add this module's commands to the command line."""
     _add_data(commands)
     _add_train(commands)
 

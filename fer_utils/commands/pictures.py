@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 def add(commands: argparse._SubParsersAction) -> None:
-    """Add them to the command line."""
+    """Add this module's commands to the command line."""
     _add_predict(commands)
     _add_evaluate(commands)
     _add_crop(commands)

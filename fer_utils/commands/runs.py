@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import itertools
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def add(commands: argparse._SubParsersAction) -> None:
-    """Add them to the command line."""
+    """Add this module's commands to the command line."""
     _add_runs(commands)
     _add_rerun(commands)
     _add_tables(commands)
@@ -109,9 +108,7 @@ def _rerun(options: argparse.Namespace) -> int:
         raise ValueError(f"A run is named by its id; {options.store} has no finished {options.id!r}. See `runs`.")
     before = records.Record(options.store / options.id)
     print(study.cost(before), flush=True)
-    out = options.out or reports_root() / "quick/reruns"
-    folder = next(out / str(n) for n in itertools.count(1) if not records.is_done(out / str(n) / before.id))
-    print(study.rerun(before, folder, options.root))
+    print(study.rerun(before, study.free_store(before, options.out), options.root))
     return 0
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 
 def add(commands: argparse._SubParsersAction) -> None:
-    """Add them to the command line."""
+    """Add this module's commands to the command line."""
     _add_queue(commands)
     _add_tune(commands)
 

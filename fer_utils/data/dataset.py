@@ -41,7 +41,15 @@ class FaceDataset:
         label_distribution: float32 (n, k), rows sum to 1, or None (FER+ only).
 
     Raises:
-        ValueError: an array has another shape or type than said above, or a label is no class.
+        ValueError: an array has another shape or type than said above (of `label_distribution` only the shape is
+            checked), or a label is no class.
+
+    Example:
+        >>> faces = FaceDataset(np.zeros((2, 48, 48), np.uint8), np.array([3, 6]), EXPRESSIONS, "fer2013")
+        >>> len(faces), [faces.class_names[code] for code in faces.labels]
+        (2, ['happy', 'neutral'])
+        >>> faces.class_counts()
+        array([0, 0, 0, 1, 0, 0, 1])
     """
 
     images: np.ndarray
@@ -85,7 +93,7 @@ class FaceDataset:
 
     @cached_property
     def digests(self) -> np.ndarray:
-        """Bytes (n,): a 16-byte BLAKE2b hash of each image's pixels; equal hashes are exact duplicates."""
+        """S32 (n,): each image's 16-byte BLAKE2b hash as 32 hexadecimal digits; equal hashes are exact duplicates."""
         # Hexadecimal, because NumPy strips trailing zero bytes from byte strings.
         return np.array([hashlib.blake2b(image.tobytes(), digest_size=16).hexdigest() for image in self.images], "S32")
 

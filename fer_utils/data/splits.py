@@ -127,6 +127,18 @@ def make(dataset: FaceDataset, spec: SplitSpec) -> Split:
     Raises:
         ValueError: the dataset lacks what the split needs (usage, subjects, sequences), or a class has
             too few images or groups to stand in every part.
+
+    Example:
+        A split of images puts most persons of the test part into the training part too; one of persons puts none.
+
+        >>> from fer_utils.data import synthetic
+        >>> faces = synthetic.faces(n_subjects=12)
+        >>> for groups in (None, "subjects"):
+        ...     split = make(faces, SplitSpec("random", test_size=0.25, groups=groups))
+        ...     both = np.intersect1d(faces.subjects[split.train], faces.subjects[split.test])
+        ...     print(split.sizes, len(both), "persons on both sides")
+        {'train': 189, 'validation': 0, 'test': 63} 12 persons on both sides
+        {'train': 189, 'validation': 0, 'test': 63} 0 persons on both sides
     """
     order = dataset.canonical_order
     ranked = _Facts.ordered(dataset, order)

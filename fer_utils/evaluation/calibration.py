@@ -27,7 +27,8 @@ def log_loss(labels: np.ndarray, probabilities: np.ndarray) -> float:
 
     Args:
         labels: int (n,) in 0..k-1.
-        probabilities: float (n, k), rows sum to 1. Zeros count as the smallest number above 0.
+        probabilities: float (n, k), rows sum to 1. Values are clipped to [eps, 1 - eps] with the machine epsilon of
+            their type, so that a zero costs 36.0 nats in float64 but only 6.9 in float16: pass float64.
     """
     return float(sk.log_loss(labels, probabilities, labels=range(np.shape(probabilities)[1])))
 
@@ -78,11 +79,11 @@ def reliability(labels: np.ndarray, probabilities: np.ndarray, n_bins: int = 10)
         n_bins: bins of equal width over (0, 1].
 
     Returns:
-        One row per bin that holds images: `n`, mean `confidence`, `accuracy` and its 95 % Wilson interval `low`,
-        `high` (which takes images as independent).
+        One row per bin that holds images, indexed by the bin's number from 0: `n`, mean `confidence`, `accuracy` and
+        its 95 % Wilson interval `low`, `high` (which takes images as independent).
     """
     confidence, right = np.max(probabilities, axis=1), metrics.predict(probabilities) == labels
-    bins = np.clip(np.ceil(confidence * n_bins).astype(int) - 1, 0, n_bins - 1)
+    bins = metrics.confidence_bins(confidence, n_bins)
     rows = {}
     for place in np.unique(bins):
         inside = bins == place
@@ -106,6 +107,12 @@ def temperature(labels: np.ndarray, scores: np.ndarray) -> float:
 
     Raises:
         ValueError: no image.
+
+    Example:
+        Three of four predictions are right, so the best T makes their probability 75 %: 4 / T = ln 3.
+
+        >>> round(temperature(np.array([0, 0, 0, 1]), np.array([[4.0, 0.0]] * 4)), 2)
+        3.64
     """
     if len(labels) == 0:
         raise ValueError("A temperature is fitted on validation images; got none. Pass their labels and scores.")
@@ -117,13 +124,13 @@ def temperature(labels: np.ndarray, scores: np.ndarray) -> float:
     return float(np.exp(optimize.minimize_scalar(nll, bounds=_RANGE, method="bounded").x))
 
 
-def softmax(labels: np.ndarray, scores: np.ndarray) -> Calibrator:
-    """Nothing is fitted: the softmax of the scores as they are. Same arguments as `by_temperature`."""
+def uncalibrated(labels: np.ndarray, scores: np.ndarray) -> Calibrator:
+    """The softmax of the scores as they are; takes the arguments of `by_temperature` and fits nothing."""
     return metrics.softmax
 
 
 def by_temperature(labels: np.ndarray, scores: np.ndarray) -> Calibrator:
-    """One number for all scores: softmax(scores / T). No prediction changes.
+    """Temperature scaling (Guo et al. 2017): softmax(scores / T) with one T for all; no prediction changes.
 
     Args:
         labels, scores: of validation images, as for `temperature`.

@@ -58,6 +58,14 @@ def summary(
 
     Raises:
         ValueError: shapes, types or ranges are not those above, or `scores` is another word.
+
+    Example:
+        Three of four images are right, but only half of class 1 is found.
+
+        >>> labels = np.array([0, 0, 1, 1])
+        >>> logits = np.array([[2.0, 0.0], [1.0, 0.0], [0.0, 1.0], [1.0, 0.0]])
+        >>> {name: round(value, 2) for name, value in summary(labels, logits).items() if name != "ece"}
+        {'n': 4, 'accuracy': 0.75, 'balanced_accuracy': 0.75, 'macro_f1': 0.73, 'auc_macro': 0.88, 'log_loss': 0.52}
     """
     labels, logits = _checked(labels, logits)
     _check_scores(scores)
@@ -198,9 +206,20 @@ def expected_calibration_error(labels: np.ndarray, probabilities: np.ndarray, n_
             f"{probabilities.min():.3g} and row sums up to {sums.max():.3g}. Pass metrics.softmax(logits)."
         )
     confidence, correct = probabilities.max(axis=1), predict(probabilities) == labels
-    bins = np.clip(np.ceil(confidence * n_bins).astype(int) - 1, 0, n_bins - 1)
-    gaps = np.bincount(bins, weights=correct - confidence, minlength=n_bins)
+    gaps = np.bincount(confidence_bins(confidence, n_bins), weights=correct - confidence, minlength=n_bins)
     return float(np.abs(gaps).sum() / len(labels))
+
+
+def confidence_bins(confidence: np.ndarray, n_bins: int) -> np.ndarray:
+    """Which of `n_bins` bins of equal width each confidence in [0, 1] lies in: int64 (n,), from 0.
+
+    A bin holds its upper end; 0 lies in the first.
+
+    Example:
+        >>> confidence_bins(np.array([0.0, 0.5, 0.51, 1.0]), 2).tolist()
+        [0, 0, 1, 1]
+    """
+    return np.clip(np.ceil(confidence * n_bins).astype(np.int64) - 1, 0, n_bins - 1)
 
 
 def _checked(labels: np.ndarray, logits: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

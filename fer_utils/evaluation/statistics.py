@@ -65,6 +65,11 @@ class MeanSd(NamedTuple):
     n: int
 
 
+def clusters_of(persons: ArrayLike | None) -> np.ndarray | None:
+    """The persons (n,) whom a bootstrap draws; None where fewer than two are known, so that it draws images."""
+    return None if persons is None or len(np.unique(persons)) < 2 else np.asarray(persons)
+
+
 def wilson_interval(k: int, n: int, level: float = 0.95) -> Interval:
     """Wilson's score interval for `k` right out of `n` independent images (Wilson 1927).
 
@@ -72,6 +77,10 @@ def wilson_interval(k: int, n: int, level: float = 0.95) -> Interval:
 
     Raises:
         ValueError: not 0 <= k <= n with n >= 1, or level outside (0, 1).
+
+    Example:
+        >>> wilson_interval(9, 10).percent(), wilson_interval(10, 10).percent()
+        ('90.0 [59.6, 98.2]', '100.0 [72.2, 100.0]')
     """
     check_level(level)
     if not 0 <= k <= n or n < 1:
@@ -176,6 +185,12 @@ def mcnemar(correct_a: ArrayLike, correct_b: ArrayLike, exact: bool = True) -> M
 
     Raises:
         ValueError: the arrays differ in shape, are empty, or hold anything but true and false.
+
+    Example:
+        Of eight images A alone gets six right, B alone one.
+
+        >>> mcnemar([1, 1, 1, 1, 1, 1, 0, 1], [0, 0, 0, 0, 0, 0, 1, 1])
+        McNemar(b=6, c=1, p=0.125)
     """
     a, b = np.asarray(correct_a), np.asarray(correct_b)
     if a.shape != b.shape or a.ndim != 1 or not len(a) or not np.isin(np.concatenate([a, b]), (0, 1)).all():
@@ -200,6 +215,10 @@ def holm(p_values: Sequence[float]) -> np.ndarray:
 
     Raises:
         ValueError: a value outside [0, 1] (NaN among them) or not a flat sequence.
+
+    Example:
+        >>> holm([0.01, 0.04, 0.03])
+        array([0.03, 0.06, 0.06])
     """
     p = np.asarray(p_values, dtype=np.float64)
     if p.ndim != 1 or not ((p >= 0) & (p <= 1)).all():

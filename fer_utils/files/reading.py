@@ -88,7 +88,7 @@ def arrays(file: BinaryIO, where: object, largest: int) -> dict[str, np.ndarray]
         largest: bytes of all arrays together.
 
     Raises:
-        ValueError: no such file, a damaged one, or one that claims more.
+        ValueError: it is not an .npz file, is damaged, or claims more bytes.
     """
     try:
         with zipfile.ZipFile(file) as archive:

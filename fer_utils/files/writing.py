@@ -78,6 +78,17 @@ def replacing(path: Path, room: int = 0) -> Iterator[Path]:
 
     Raises:
         StorageError: no room, or no right to write.
+
+    Example:
+        A reader sees the old file or the new one, never half of either.
+
+        >>> target = Path(tempfile.mkdtemp()) / "answer.txt"
+        >>> with replacing(target) as unfinished:
+        ...     written = unfinished.write_text("42")
+        ...     print(target.exists())
+        False
+        >>> target.read_text()
+        '42'
     """
     with storage_errors(path):
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -107,7 +118,7 @@ def atomic(path: Path, mode: str = "wb") -> Iterator[IO[Any]]:
 
 
 def remove_partial(folder: Path, older_than: float = 0.0) -> None:
-    """Remove what killed processes left half-written under `folder`, at least that many seconds ago."""
+    """Remove temporary files of killed processes under `folder`, last written at least `older_than` seconds ago."""
     latest = time.time() - older_than
     for path in folder.rglob(".partial-*"):
         with suppress(FileNotFoundError):
@@ -115,31 +126,37 @@ def remove_partial(folder: Path, older_than: float = 0.0) -> None:
                 path.unlink()
 
 
-def write_together(path: Path, files: Mapping[str, bytes], advice: str) -> None:
-    """Write `files` (name -> content) into the folder `path` and an empty `done` last, or none of them.
+def write_together(folder: Path, files: Mapping[str, bytes], advice: str) -> None:
+    """Write `files` and then an empty `done` into a folder; on an error none of them is left.
+
+    Args:
+        folder: created where it is missing.
+        files: name -> content.
+        advice: last sentence of the message where they are too large.
 
     Raises:
-        ValueError: together they would be larger than 500 KB; `advice` ends the message.
+        ValueError: together they are larger than `MAX_BYTES`.
+        StorageError: no room, or no right to write.
     """
     if (size := sum(map(len, files.values()))) > MAX_BYTES:
-        raise ValueError(f"A record has at most {MAX_BYTES:,} bytes; {path.name} takes {size:,}. {advice}")
+        raise ValueError(f"A record has at most {MAX_BYTES:,} bytes; {folder.name} takes {size:,}. {advice}")
     try:
         for name, content in {**files, "done": b""}.items():
-            with atomic(path / name) as file:
+            with atomic(folder / name) as file:
                 file.write(content)
     except BaseException:
         for name in files:
-            (path / name).unlink(missing_ok=True)
+            (folder / name).unlink(missing_ok=True)
         raise
 
 
-def npz(arrays: Mapping[str, np.ndarray]) -> bytes:
+def npz_bytes(arrays: Mapping[str, np.ndarray]) -> bytes:
     """Contents of a compressed `.npz` file."""
     buffer = io.BytesIO()
     np.savez_compressed(buffer, **arrays)
     return buffer.getvalue()
 
 
-def text(values: Mapping[str, Any]) -> bytes:
+def json_bytes(values: Mapping[str, Any]) -> bytes:
     """Contents of a `.json` file."""
     return (json.dumps(values, indent=1) + "\n").encode()

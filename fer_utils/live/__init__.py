@@ -1,7 +1,8 @@
 """The live demo: faces in pictures, videos and cameras, each with its predicted expression.
 
->>> from fer_utils.live import EmotionRecognizer
->>> faces = EmotionRecognizer()(frame)
+    from fer_utils.live import EmotionRecognizer
+
+    faces = EmotionRecognizer()(frame)
 
 Nothing here stores or sends a picture; only `python -m fer_utils predict` writes the copies it is asked for.
 """

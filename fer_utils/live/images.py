@@ -31,6 +31,12 @@ class UnreadableError(ValueError):
     """A file is no picture that can be read; the message says why."""
 
 
+def check_colour_order(colour_order: str) -> None:
+    """ValueError unless it is one of `COLOUR_ORDERS`."""
+    if colour_order not in COLOUR_ORDERS:
+        raise ValueError(f"The order of colours is one of {COLOUR_ORDERS}; got {colour_order!r}. Choose one of these.")
+
+
 def as_frame(image: np.ndarray, colour_order: str = "bgr") -> np.ndarray:
     """Any array of pixels as a frame: uint8, grey (h, w) or blue-green-red (h, w, 3).
 
@@ -43,8 +49,7 @@ def as_frame(image: np.ndarray, colour_order: str = "bgr") -> np.ndarray:
     Raises:
         ValueError: another type, shape or range, an empty picture, or an unknown order.
     """
-    if colour_order not in COLOUR_ORDERS:
-        raise ValueError(f"The order of colours is one of {COLOUR_ORDERS}; got {colour_order!r}. Choose one of these.")
+    check_colour_order(colour_order)
     image = np.asarray(image)
     channels = 1 if image.ndim == 2 else image.shape[2] if image.ndim == 3 else 0
     if channels not in (1, 3, 4) or image.size == 0:

@@ -12,7 +12,7 @@ from fer_utils.live import inputs
 from fer_utils.live.detection import crops, detectors
 from fer_utils.live.detection.detectors import Detector
 from fer_utils.live.faces import Box, Face, softmax
-from fer_utils.live.images import as_frame, as_grey
+from fer_utils.live.images import as_grey, check_colour_order
 from fer_utils.live.network import engines
 
 if TYPE_CHECKING:
@@ -32,9 +32,10 @@ SYNTHETIC_NOTICE = "Model trained on drawn faces: its answers on real faces mean
 class EmotionRecognizer:
     """Finds all faces of a picture and predicts each one's expression. Keeps, writes and sends nothing.
 
-    >>> recognizer = EmotionRecognizer()
-    >>> for face in recognizer("photo.jpg"):
-    ...     print(face.box, face.label, face.confidence, face.sure)
+    >>> recognizer = EmotionRecognizer(detector="retinaface")
+    >>> for face in recognizer(Path(__file__).parent / "pictures" / "astronaut.jpg"):
+    ...     print(face.label, face.sure, f"{face.box.width:.0f} pixels wide")
+    happy True 95 pixels wide
 
     A face is cropped as a square around its box, turned upright where it leans by more than 15 degrees, and prepared by
     `preparation.prepare`, the function of training; all faces of a picture are classified in one batch. A face is shown
@@ -56,7 +57,7 @@ class EmotionRecognizer:
         views: str = "six",
         unsure_below: float = UNSURE_BELOW,
     ) -> None:
-        """Loads them.
+        """Load the network and the detector.
 
         Args:
             model: see `engines.load`; None for the network that ships with the package.
@@ -70,9 +71,9 @@ class EmotionRecognizer:
             unsure_below: probability in [0, 1] of the label below which an answer counts as unsure.
 
         Raises:
-            ValueError, FileNotFoundError, ImportError: see `engines.load`, `detectors.get` and `images.as_frame`.
+            ValueError, FileNotFoundError, ImportError: see `engines.load` and `detectors.get`.
         """
-        as_frame(np.zeros((1, 1), np.uint8), colour_order)
+        check_colour_order(colour_order)
         crops.check_views(views)
         self.engine = engines.load(model, class_names, threads)
         self.detector = detectors.get(detector, threads)
@@ -106,7 +107,7 @@ class EmotionRecognizer:
 
         Args:
             picture: the path of an image file, its bytes, a picture of Pillow, or an array of pixels (see
-                `images.as_frame`); or a list of them, or a batch (n, h, w, c).
+                `images.check_colour_order`); or a list of them, or a batch (n, h, w, c).
             colour: order of an array's colours, `"bgr"` or `"rgb"`; default: the recognizer's `colour_order`.
 
         Raises:

@@ -89,7 +89,7 @@ def build(name: str, n_classes: int = 7, size: int | None = 48, **options: Any) 
 
     Input `image`: float32 in [0, 1], (batch, size, size, 1). Output of the last layer, `logits`: float32
     scores (batch, n_classes), no softmax. The graph is flat (no model inside the model), every layer has a
-    speaking name, and all start weights and dropout masks follow from `seed` (for one backend).
+    descriptive name, and all initial weights and dropout masks follow from `seed` (for one backend).
 
     Args:
         name: One of `names()`, or `"module:function"` for a network of the user's own, see `own.build_own`.
@@ -104,6 +104,11 @@ def build(name: str, n_classes: int = 7, size: int | None = 48, **options: Any) 
 
     Raises:
         ValueError: For an unknown name, option or value; says which there are.
+
+    Example:
+        >>> model = build("cutm2024")
+        >>> model.input_shape, model.output_shape, model.count_params()
+        ((None, 48, 48, 1), (None, 7), 1375175)
     """
     if is_own(name):
         return build_own(name, n_classes, size, **{k: v for k, v in options.items() if k != "seed"})

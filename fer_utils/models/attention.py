@@ -7,7 +7,7 @@ import keras
 from fer_utils.models.common import Layers, require_choice
 
 KINDS: tuple[str, ...] = ("none", "spatial", "se", "cbam")
-RATIO = 16  # squeeze of the channels in SE and CBAM, as in both papers
+RATIO = 16  # reduction ratio r of SE and CBAM, 16 in both papers
 
 
 @keras.saving.register_keras_serializable(package="fer_utils")
@@ -30,7 +30,7 @@ def attend(make: Layers, x: keras.KerasTensor, kind: str, name: str = "attention
 
     Args:
         make: The network's layer maker.
-        x: Feature map (batch, h, w, c), c >= 16 for "se" and "cbam".
+        x: Feature map (batch, h, w, c).
         kind: "none"; "spatial" (psg2025: 1x1 convolution to one map, sigmoid, product); "se"
             (squeeze-and-excitation, Hu et al. 2018); "cbam" (Woo et al. 2018: channels, then places).
         name: Beginning of the layers' names.
@@ -44,6 +44,7 @@ def attend(make: Layers, x: keras.KerasTensor, kind: str, name: str = "attention
 
 
 def _spatial(make: Layers, x: keras.KerasTensor, name: str) -> keras.KerasTensor:
+    """1x1 convolution -> one map (batch, h, w, 1), sigmoid -> product."""
     gate = make.conv(x, 1, 1, f"{name}_gate", activation="sigmoid")
     return keras.layers.Multiply(name=name)([x, gate])
 

@@ -4,17 +4,19 @@ import math
 import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
+from functools import partial
 from typing import Any
 
 import keras
 import numpy as np
 
 INITIALIZERS: Mapping[str, Any] = {
-    "glorot_uniform": keras.initializers.GlorotUniform,  # what Keras does when nothing is said
+    "glorot_uniform": keras.initializers.GlorotUniform,  # Keras's default
     "he_normal": keras.initializers.HeNormal,
     "he_uniform": keras.initializers.HeUniform,
     "lecun_normal": keras.initializers.LecunNormal,  # truncated at two standard deviations
-    "gaussian_fan_in": keras.initializers.VarianceScaling,  # iitk2023: plain Gaussian, sd sqrt(1 / n)
+    # iitk2023: a plain Gaussian with standard deviation sqrt(1 / n)
+    "gaussian_fan_in": partial(keras.initializers.VarianceScaling, 1.0, "fan_in", "untruncated_normal"),
 }
 
 
@@ -59,9 +61,10 @@ COMMON_OPTIONS: tuple[str, ...] = tuple(
 )
 
 
-def _require_integer(name: str, value: object, least: int) -> None:
-    if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < least:
-        raise ValueError(f"{name} must be an integer of at least {least}; got {value!r}. Pass such a number.")
+def _require_integer(name: str, value: object, least: int, most: float = math.inf) -> None:
+    if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or not least <= value <= most:
+        allowed = f"of at least {least}" if most == math.inf else f"from {least} to {most}"
+        raise ValueError(f"{name} must be an integer {allowed}; got {value!r}. Pass such a number.")
 
 
 def _require_number(name: str, value: object, below: float = math.inf) -> None:
@@ -81,8 +84,7 @@ def require_choice(name: str, value: object, allowed: Mapping[str, Any] | tuple[
 
 def require_depth(depth: object, least: int, most: int) -> None:
     """Raises ValueError unless `depth`, a number of blocks, is an integer from `least` to `most`."""
-    if isinstance(depth, bool) or not isinstance(depth, (int, np.integer)) or not least <= depth <= most:
-        raise ValueError(f"depth must be an integer from {least} to {most}; got {depth!r}. Pass such a number.")
+    _require_integer("depth", depth, least, most)
 
 
 def scaled(channels: int, width: float) -> int:
@@ -91,16 +93,15 @@ def scaled(channels: int, width: float) -> int:
     Raises:
         ValueError: If `width` is not in (0, 4].
     """
-    _require_number("width", width, below=4.0 + 1e-9)
-    if not width:
-        raise ValueError(f"width must be above 0; got {width!r}. 1 is the network as its report describes it.")
+    if isinstance(width, bool) or not isinstance(width, (int, float, np.integer, np.floating)) or not 0 < width <= 4:
+        raise ValueError(f"width must be a number in (0, 4]; got {width!r}. 1 is the width of the report's network.")
     return max(1, round(channels * width))
 
 
 def derived_seed(seed: int, name: str) -> int:
     """Seed of one layer: a pure function of the network's seed and the layer's name, in [0, 2**31).
 
-    The name rather than the position: a layer keeps its start values when another is added before it, so
+    The name rather than the position: a layer keeps its initial values when another is added before it, so
     variants of one network (psg2025's attentions) start equal wherever they share a layer.
     """
     sequence = np.random.SeedSequence((int(seed), zlib.crc32(name.encode())))
@@ -114,9 +115,6 @@ def initializer(kind: str, seed: int) -> keras.initializers.Initializer:
         kind: Key of `INITIALIZERS`.
         seed: In [0, 2**31).
     """
-    require_choice("initializer", kind, INITIALIZERS)
-    if kind == "gaussian_fan_in":
-        return keras.initializers.VarianceScaling(1.0, "fan_in", "untruncated_normal", seed=seed)
     return INITIALIZERS[kind](seed=seed)
 
 

@@ -144,6 +144,16 @@ def get(name: str, margin: float = 1.0, label_smoothing: float = 0.0) -> ScoreLo
 
     Raises:
         ValueError: For an unknown name, a value out of range, or an option that the loss does not have.
+
+    Example:
+        The true class leads by 3, more than the margin of 1: an SVM is content, cross-entropy never quite.
+
+        >>> import numpy as np
+        >>> label, scores = np.array([0]), np.array([[4.0, 1.0, 0.0]], dtype="float32")
+        >>> for name in ("cross_entropy", "weston_watkins"):
+        ...     print(name, round(float(get(name)(label, scores)), 3))
+        cross_entropy 0.066
+        weston_watkins 0.0
     """
     if name not in names():
         raise ValueError(f"The loss must be one of {', '.join(names())}; got {name!r}. Choose one of these.")

@@ -1,12 +1,16 @@
 """Networks of the user's own: `"module:function"` names an importable function that builds one.
 
->>> # my_networks.py
->>> def small(n_classes, size, *, width=32):
-...     image = keras.Input((size, size, 1))
-...     x = keras.layers.Conv2D(width, 3, activation="relu")(image)
-...     x = keras.layers.GlobalAveragePooling2D()(x)
-...     return keras.Model(image, keras.layers.Dense(n_classes)(x))  # logits: no softmax
->>> RunConfig("my_networks:small", "synthetic", phases=(Phase(5, 1e-3),), model_options={"width": 16})
+With `small` in `my_networks.py`, beside the notebook or where the command is given,
+
+    def small(n_classes, size, *, width=32):
+        image = keras.Input((size, size, 1))
+        x = keras.layers.Conv2D(width, 3, activation="relu")(image)
+        x = keras.layers.GlobalAveragePooling2D()(x)
+        return keras.Model(image, keras.layers.Dense(n_classes)(x))  # logits: no softmax
+
+it is trained under the protocol of all others:
+
+    RunConfig("my_networks:small", "synthetic", phases=(Phase(5, 1e-3),), model_options={"width": 16})
 """
 
 import importlib

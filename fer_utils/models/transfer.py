@@ -132,7 +132,7 @@ def resnet_transfer(
 
 
 def _start(network: keras.Model, settings: Settings) -> None:
-    """Gives every layer a name of its own, its seeded start values, and normalisations the momentum asked for."""
+    """Gives every layer a name of its own, its seeded initial values, and normalisations the momentum asked for."""
     for layer in network.layers:
         if isinstance(layer, (keras.layers.Normalization, keras.layers.Rescaling)) and "_" in layer.name:
             layer.name = layer.name.split("_")[0]  # Keras counts the ones it has made before

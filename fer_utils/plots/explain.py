@@ -80,7 +80,7 @@ def cascade(
         people: (n,) who is shown, whom the intervals draw; None, or one person alone: they draw images.
         title, caption, profile: see `fer_utils.plots`.
     """
-    people = None if people is None or len(np.unique(people)) < 2 else people
+    people = statistics.clusters_of(people)
     figure = style.new_figure(7.2, 3.2)
     ax, places, undefined = figure.add_subplot(), np.arange(1, len(layers) + 1), []
     for (kind, values), colour in zip(correlations.items(), (style.BLUE, style.VERMILLION, style.GREEN), strict=False):

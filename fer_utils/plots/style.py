@@ -32,6 +32,8 @@ from fer_utils.plots.display import StudyFigure, notes
 PROFILES = ("quick", "full")
 QUICK_STAMP = "Quick profile: synthetic faces, a few steps: numbers mean nothing"
 
+_CYCLE = (BLUE, VERMILLION, GREEN, ORANGE, PURPLE, SKY, GREY, BLACK)
+
 STYLE: dict[str, object] = {
     "figure.dpi": 100,
     "figure.facecolor": "white",
@@ -49,7 +51,7 @@ STYLE: dict[str, object] = {
     "axes.spines.top": False,
     "axes.spines.right": False,
     "axes.axisbelow": True,
-    "axes.prop_cycle": cycler(color=[BLUE, VERMILLION, GREEN, ORANGE, PURPLE, SKY, GREY, BLACK]),
+    "axes.prop_cycle": cycler(color=_CYCLE),
     "grid.color": PALE,
     "grid.linewidth": 0.8,
     "xtick.color": INK,
@@ -135,18 +137,17 @@ def stamp(figure: Figure, profile: str | None) -> Figure:
 
 
 def colours(names: Sequence[str]) -> list[str]:
-    """One colour per class: that of its expression, or for other names the next of the style's cycle."""
-    spare = [BLUE, VERMILLION, GREEN, ORANGE, PURPLE, SKY, GREY, BLACK]
-    return [EXPRESSION_COLOURS.get(name.lower(), spare[i % len(spare)]) for i, name in enumerate(names)]
+    """One colour per class: that of its expression; for another name, that at its position in the style's cycle."""
+    return [EXPRESSION_COLOURS.get(name.lower(), _CYCLE[i % len(_CYCLE)]) for i, name in enumerate(names)]
 
 
 def count(n: int, what: str = "images") -> str:
-    """`n = 3,589 images`."""
+    """The number of images (or of `what`) as text, such as `n = 3,589 images`."""
     return f"n = {int(n):,} {what}"
 
 
 def percent(part: int, whole: int) -> str:
-    """`25.0 %`, with a space that does not break."""
+    """The share of `part` in `whole` as text, such as `25.0 %`, with a no-break space."""
     return f"{100 * part / max(whole, 1):.1f}\u00a0%"
 
 

@@ -89,6 +89,13 @@ class RunConfig:
             bfloat16; variables, logits, losses and statistics stay float32, and what is scored and saved at the end is
             the float32 network with the trained weights.
         report, protocol: labels (`"psg2025"`, `"reported"` or `"sound"`); they do not enter `key`.
+
+    Example:
+        What decides the outcome makes another run, a label does not.
+
+        >>> config = RunConfig("tiny", "synthetic", phases=(Phase(5, 1e-3),))
+        >>> replace(config, seed=1).key == config.key, replace(config, protocol="reported").key == config.key
+        (False, True)
     """
 
     model: str

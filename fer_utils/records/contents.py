@@ -26,7 +26,7 @@ def run(folder: Path) -> dict[str, Any]:
 
     Raises:
         FileNotFoundError: it is not there.
-        ValueError: it is no such file, or lies outside the store.
+        ValueError: it is not a valid run.json, or lies outside the store.
     """
     return schema.json_object(*_file(folder, "run.json"), schema.run_schema(), finite=True)
 
@@ -57,7 +57,7 @@ def predictions(folder: Path, k: int) -> dict[str, np.ndarray]:
 
     Raises:
         FileNotFoundError: it is not there.
-        ValueError: it is no such file, or lies outside the store.
+        ValueError: it is not a valid predictions.npz, or lies outside the store.
     """
     content, where = _file(folder, "predictions.npz")
     stored = reading.arrays(io.BytesIO(content), where, MAX_ARRAYS)

@@ -21,7 +21,7 @@ import pandas as pd
 from fer_utils.evaluation import metrics
 from fer_utils.files.locks import claim
 from fer_utils.files.paths import project_root, reports_root
-from fer_utils.files.writing import npz, text, write_together
+from fer_utils.files.writing import json_bytes, npz_bytes, write_together
 from fer_utils.records import contents
 from fer_utils.records.config import RECIPE_VERSION, RunConfig
 
@@ -137,8 +137,8 @@ def find(config: RunConfig, store: Path, fingerprint: str | None = None) -> Reco
     """The finished record of `config`, however its numbers are spelt (1 or 1.0), or None.
 
     A record measured on exactly this data (`fingerprint`) comes first, then one on another copy of the dataset: a
-    record is loaded rather than trained again. Drawn faces and pictures of one's own have no other copies: another
-    dataset has another one.
+    record is loaded rather than trained again. For drawn faces and pictures of one's own only a record with this very
+    fingerprint answers, because another one there means other data.
     """
     if fingerprint and is_done(exact := store / identify(config, fingerprint)):
         return Record(exact)
@@ -185,7 +185,7 @@ def write(path: Path, run: Mapping[str, Any], history: pd.DataFrame, predictions
     stored = {name: _compact(name, array) for name, array in predictions.items()}
     described = {**run, "metrics": _metrics(stored, run["config"]["loss"])}
     table = history.to_csv(index=False, lineterminator="\n")
-    files = {"predictions.npz": npz(stored), "history.csv": table.encode(), "run.json": text(described)}
+    files = {"predictions.npz": npz_bytes(stored), "history.csv": table.encode(), "run.json": json_bytes(described)}
     write_together(path, files, "Keep fewer epochs.")
     return Record(path)
 
@@ -264,7 +264,7 @@ def measure(name: str, store: Path, compute: Callable[[], tuple[dict[str, Any], 
     path = store / name
     if not is_done(path):
         values, arrays = compute()
-        files = {"arrays.npz": npz(arrays), "measurement.json": text(values)}
+        files = {"arrays.npz": npz_bytes(arrays), "measurement.json": json_bytes(values)}
         with claim(path):
             write_together(path, files, "Store less.")
     return Measurement(path)

@@ -1,7 +1,9 @@
 """The answer box of a notebook: sentences whose direction and verb follow from an estimate and its interval.
 
->>> gap = statistics.paired_bootstrap_difference(right_a, right_b, clusters=subjects)
->>> display(Markdown(box(compared("A", "B", gap), drawn=profile == "quick")))
+>>> for low, high in ((0.011, 0.073), (-0.019, 0.043)):
+...     print(compared("A", "B", Interval((low + high) / 2, low, high, level=0.95, n=500, method="bootstrap")))
+Accuracy is **better** with A than with B, by 4.2 points (95 % interval 1.1 to 7.3).
+Accuracy is **not shown to differ** between A and B: the difference is +1.2 points (95 % interval −1.9 to 4.3).
 
 Comes in: intervals of differences. Goes out: Markdown. No sentence says more than its interval shows.
 """

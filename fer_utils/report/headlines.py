@@ -243,5 +243,7 @@ def _measured(group: Sequence[Record], row: protocols.Recipe | None, part: str =
 
 def _ranked(found: Sequence[Measured]) -> tuple[Measured, ...]:
     """What stands for a system first: the report's budget, float32, longer training, folds, seeds; no score decides."""
-    order = [(not m.reduced, not m.runs[0].config.precision_note, m.ran, m.folds, m.seeds) for m in found]
-    return tuple(found[i] for i in sorted(range(len(found)), key=lambda i: order[i], reverse=True))
+    def order(m: Measured) -> tuple:
+        return not m.reduced, not m.runs[0].config.precision_note, m.ran, m.folds, m.seeds
+
+    return tuple(sorted(found, key=order, reverse=True))

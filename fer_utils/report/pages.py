@@ -25,7 +25,7 @@ from fer_utils.study.protocols import Recipe, recipe
 
 PAGES = {
     "README.md": ("summary",),
-    "reports/README.md": ("claims", "results", "prices", "growth"),
+    "reports/README.md": ("claims", "results", "prices", "growth", "harness"),
     "reports/model_card.md": ("card",),
     "reports/recognizer.md": ("speed",),
     "reports/the_five_reports.md": ("counterparts", "granularity", "contradictions"),
@@ -154,6 +154,20 @@ def speed(store: Path) -> str:
     return "\n".join(texts).rstrip() or "Not measured yet."
 
 
+def harness_table(store: Path) -> str:
+    """What `make bench` has put on record of training speed, alone and in the harness, machine by machine."""
+    texts = []
+    for path in sorted(path for path in store.glob("harness-*") if records.is_done(path)):
+        values = records.Measurement(path).values
+        table = pd.DataFrame.from_dict(values["networks"], orient="index")
+        table = table.rename_axis("network, precision").reset_index()
+        table[["bare", "fed"]] = table[["bare", "fed"]].map("{:,.0f}".format)
+        table["added"] = table["added"].map("{:+.1%}".format).str.replace("%", " %")
+        names = {"bare": "bare step, images/s", "fed": "in the harness, images/s", "added": "time added"}
+        texts.append(f"{values['machine']}.\n\n{pipes(table.rename(columns=names))}")
+    return "\n".join(texts).rstrip() or "Not measured yet."
+
+
 def growth_table(store: Path) -> str:
     """What `make bench` has put on record of time and memory over the number of images, machine by machine."""
     texts = []
@@ -186,6 +200,7 @@ def blocks(store: Path) -> dict[str, str]:
         "results": markdown(find_all(store)),
         "prices": f"{tables.markdown(tables.on_record(store))}\n\n{tables.notes(store)}".rstrip(),
         "speed": speed(store.parent / "measurements"),
+        "harness": harness_table(store.parent / "measurements"),
         "growth": growth_table(store.parent / "measurements"),
         "counterparts": "\n".join(f"### {key}\n\n{pipes(counterparts.table(key))}" for key in claims.KEYS).rstrip(),
         "granularity": pipes(granularity.statement().reset_index()).rstrip(),
@@ -209,7 +224,23 @@ def update(path: Path, written: Mapping[str, str]) -> bool:
 
 
 def replaced(text: str, written: Mapping[str, str], path: Path) -> str:
-    """`text` with every block of `written` between its markers."""
+    """`text` with every block of `written` (name -> Markdown) between its markers.
+
+    Args:
+        text: of the page.
+        written: what to put in.
+        path: of the page, for the message.
+
+    Raises:
+        ValueError: `text` lacks the markers of a block.
+
+    Example:
+        >>> page = " ".join([BEGIN.format("n"), "old", END.format("n")])
+        >>> print(replaced(page, {"n": "new"}, Path("README.md")))
+        <!-- n: written by `make tables` -->
+        new
+        <!-- n end -->
+    """
     for name, block in written.items():
         opening, closing = BEGIN.format(name), END.format(name)
         before, begin, rest = text.partition(opening)

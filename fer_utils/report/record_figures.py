@@ -80,7 +80,7 @@ def surest_answers(
 
 
 def _tested(faces: FaceDataset, runs: Sequence[Record]) -> np.ndarray:
-    """Rows of the first seed's test images, folds one behind the other."""
+    """Rows of the first seed's test images, folds one after another."""
     group = by_seed(runs)[runs[0].config.seed]
     return np.concatenate([splits.make(faces, record.config.split).test for record in group])
 

@@ -9,7 +9,6 @@ from typing import Any
 from fer_utils import records, study
 from fer_utils.files.paths import project_root
 from fer_utils.records import Measurement, Record
-from fer_utils.study import protocols
 
 
 @dataclass(frozen=True)
@@ -28,9 +27,7 @@ class Shelf:
         self, model: str | None = None, dataset: str | None = None, protocol: str | None = None, **fields: Any
     ) -> list[Record]:
         """The runs that `study.on_record` finds for these arguments."""
-        wanted = {name: value for name, value in {"model": model, "dataset": dataset}.items() if value} | fields
-        found = [r for r in self.runs if all(getattr(r.config, name) == value for name, value in wanted.items())]
-        return [r for r in found if protocol is None or protocols.serves(r.config, protocol)]
+        return study.matching(self.runs, model, dataset, protocol, **fields)
 
     def measured(self, pattern: str) -> Measurement | None:
         """The first finished measurement whose name fits (`*` stands for anything), or None."""

@@ -1,7 +1,9 @@
 """Self-checks of the exercises: whether a reader's number is right, without showing the right one.
 
->>> wider = ...                                              # the reader's cell
->>> Markdown(check("Exercise 2", wider, expected, within=0.1))    # the hidden cell below it
+In a notebook, the reader's cell assigns a number, and the hidden cell below it says what to think of it:
+
+>>> check("Exercise 2", given=12.0, expected=15.2, within=0.1)
+'**Exercise 2: not yet.** 12 is too low.'
 """
 
 from __future__ import annotations

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from fer_utils.evaluation import intervals, metrics
+from fer_utils.evaluation import intervals, metrics, statistics
 from fer_utils.evaluation.right_answers import RightAnswers, counted, stacked
 from fer_utils.evaluation.statistics import Interval
 from fer_utils.records import Record
@@ -26,7 +26,10 @@ class Pooled:
     """Predictions of one or more runs whose scored images do not overlap (the folds of one seed).
 
     Attributes:
-        labels: int64 (n,); logits: float64 (n, k); subjects: int64 (n,) or None; class_names: (k,).
+        labels: int64 (n,), in 0..k-1.
+        logits: float64 (n, k).
+        subjects: int64 (n,), the person shown; None where not known.
+        class_names: k names.
     """
 
     labels: np.ndarray
@@ -42,7 +45,7 @@ class Pooled:
     @property
     def people(self) -> np.ndarray | None:
         """Whom an interval draws: `subjects` where two or more are known, else None (it draws images)."""
-        return self.subjects if self.subjects is not None and len(np.unique(self.subjects)) > 1 else None
+        return statistics.clusters_of(self.subjects)
 
     @property
     def interval(self) -> Interval:
@@ -51,7 +54,7 @@ class Pooled:
 
 
 def pool(records: Sequence[Record], part: str = "test", kept: str | None = None) -> Pooled:
-    """Put the predictions of all folds of one seed one behind the other."""
+    """Concatenate the predictions of all folds of one seed, in the order of `records`."""
     pairs = [record.predictions(part, kept) for record in records]
     subjects = [record.context(part, "subjects") for record in records]
     return Pooled(
@@ -119,7 +122,7 @@ def right_answers(
         runs: of one configuration, all folds of every seed.
         kept: the epoch; None for each run's first.
         part: `"test"` or `"validation"`.
-        rows: bool (n,), images of the part to count, folds one behind the other, or one such array per seed; None
+        rows: bool (n,), images of the part to count, folds one after another, or one such array per seed; None
             counts all.
         offset: added to positions of images, to tell those of one part or draw from another's.
 

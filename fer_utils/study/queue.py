@@ -60,7 +60,7 @@ class Job:
 
     @property
     def name(self) -> str:
-        """Readable, and another for every job."""
+        """A readable name, unique to each job."""
         if self.search:
             return self.search.name
         config = self.config

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import Executor, Future
@@ -182,10 +183,16 @@ def on_record(
         store: folder of records; default `reports/runs` of the project.
         **fields: further fields of `RunConfig` that must be equal, e.g. `loss="l2_svm"`.
     """
-    wanted = {"model": model, "dataset": dataset} | fields
-    wanted = {name: value for name, value in wanted.items() if value is not None}
-    found = find_all(store or project_root() / "reports/runs")
-    found = [r for r in found if all(getattr(r.config, name) == value for name, value in wanted.items())]
+    return matching(find_all(store or project_root() / "reports/runs"), model, dataset, protocol, **fields)
+
+
+def matching(
+    runs: Iterable[Record], model: str | None = None, dataset: str | None = None, protocol: str | None = None,
+    **fields: Any,
+) -> list[Record]:  # fmt: skip
+    """The runs that match, in their order; see `on_record` for the arguments."""
+    wanted = {name: value for name, value in {"model": model, "dataset": dataset}.items() if value is not None} | fields
+    found = [r for r in runs if all(getattr(r.config, name) == value for name, value in wanted.items())]
     return [r for r in found if protocol is None or serves(r.config, protocol)]
 
 
@@ -250,6 +257,10 @@ def with_weights(record: Record, root: str | Path | None = None) -> Record:
     try:
         return Record(weights.path(record).parent.parent)
     except FileNotFoundError:
-        folders = (reports_root() / f"quick/reruns/{number}" for number in range(1, 1000))
-        store = next(folder for folder in folders if not is_done(folder / record.id))
-        return run(record.config, root=root, store=store)
+        return run(record.config, root=root, store=free_store(record))
+
+
+def free_store(record: Record, folder: Path | None = None) -> Path:
+    """The first of `folder`/1, `folder`/2, … without a finished run of this id; default `reports/quick/reruns`."""
+    stores = ((folder or reports_root() / "quick/reruns") / str(number) for number in itertools.count(1))
+    return next(store for store in stores if not is_done(store / record.id))

@@ -237,7 +237,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m fer_utils.study.speed_probe", description=main.__doc__)
     parser.add_argument("--record", metavar="NAME", help="also write the measurement record harness-NAME")
     parser.add_argument("--networks", nargs="+", default=["iitk2023_model1", "iitk2023_model2", "cutm2024"])
-    parser.add_argument("--steps", type=int, default=40, help="of each timing (default: 40)")
+    parser.add_argument("--images", type=int, default=2560, help="in each timing (default: 2,560)")
     options = parser.parse_args()
     where = f"{backend.device()}; load average before the start {load():.1f}"
     print(where, flush=True)
@@ -245,10 +245,11 @@ def main() -> None:
     for name in options.networks:
         (config,) = protocols.configs(name, "fer2013", "sound")
         for precision in ("float32", "mixed_bfloat16"):
-            rows[f"{name}, {precision}"] = overhead(replace(config, precision=precision), options.steps)
+            steps = max(1, options.images // config.batch_size)
+            rows[f"{name}, {precision}"] = overhead(replace(config, precision=precision), steps)
             print(f"{name}, {precision}: {_in_words(rows[f'{name}, {precision}'])}", flush=True)
     if options.record:
-        values = {"machine": where, "steps": options.steps, "networks": rows}
+        values = {"machine": where, "images": options.images, "networks": rows}
         records.measure(f"harness-{options.record}", reports_root() / "measurements", lambda: (values, {}))
 
 

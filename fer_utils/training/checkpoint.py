@@ -111,7 +111,11 @@ def save_weights(model: keras.Model, path: Path) -> None:
 
 
 def load_weights(path: Path, model: keras.Model) -> None:
-    """Read them back; the optimizer keeps its state. ValueError where the file is damaged or another network's."""
+    """Read weights that `save_weights` wrote; the optimizer keeps its state.
+
+    Raises:
+        ValueError: the file is damaged, or another network's.
+    """
     with _without_optimizer(model):
         weight_files.load(path, model)
 

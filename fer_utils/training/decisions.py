@@ -39,6 +39,14 @@ def learning_rate(config: RunConfig, history: Sequence[Mapping[str, Any]]) -> fl
     """The next epoch's rate where it is constant: the phase's own, lowered by each plateau of this phase so far.
 
     A plateau is `plateau_patience` epochs in a row without a lower monitored loss; each starts the count anew.
+
+    Example:
+        Two epochs in a row brought nothing lower than 0.9, so the third rate is a tenth of the first.
+
+        >>> config = RunConfig("tiny", "synthetic", phases=(Phase(9, 0.01),), plateau_patience=2)
+        >>> losses = (1.2, 0.9, 0.95, 0.91)
+        >>> [learning_rate(config, [{"val_loss": loss} for loss in losses[:n]]) for n in (0, 2, 4)]
+        [0.01, 0.01, 0.001]
     """
     phase, _, first = place(config, len(history))
     factor = 1.0

@@ -19,7 +19,7 @@ _AT_ONCE = 4 * _BATCH  # images prepared at once: 9 MB
 def predict_logits(
     model: keras.Model, images: np.ndarray, size: int | None = None, rows: np.ndarray | None = None
 ) -> np.ndarray:
-    """Logits of images, prepared as in training and without augmentation, a few thousand at a time.
+    """Logits of images, prepared as in training and without augmentation, 1,024 images at a time.
 
     Args:
         model: gives scores (n, k).

@@ -9,6 +9,7 @@ from typing import Any
 
 import keras
 import numpy as np
+from sklearn.utils.class_weight import compute_sample_weight
 
 from fer_utils import models
 from fer_utils.data import FaceDataset, augmentation, splits
@@ -81,7 +82,7 @@ def prepare(config: RunConfig, dataset: FaceDataset) -> Setup:
         model=build(config, dataset.n_classes),
         loss=losses.get(config.loss, margin=config.margin, label_smoothing=config.label_smoothing),
         train_rows=rows,
-        image_weights=image_weights(dataset.labels[rows], dataset.n_classes, config),
+        image_weights=image_weights(dataset.labels[rows], config),
         provenance=devices.provenance(),
     )  # fmt: skip
 
@@ -213,12 +214,12 @@ def sampled(labels: np.ndarray, rows: np.ndarray, config: RunConfig) -> np.ndarr
     return np.concatenate([rows, *extra])
 
 
-def image_weights(labels: np.ndarray, n_classes: int, config: RunConfig) -> np.ndarray | None:
-    """Weight of each training image, float32 (n,), n / (k · images of its class); None for equal weights."""
-    if config.class_weights == "none":
-        return None
-    counts = np.bincount(labels, minlength=n_classes)
-    return (len(labels) / (np.count_nonzero(counts) * np.maximum(counts, 1)))[labels].astype(np.float32)
+def image_weights(labels: np.ndarray, config: RunConfig) -> np.ndarray | None:
+    """Weight of each training image, float32 (n,): n / (k · images of its class); None for equal weights.
+
+    k counts the classes that occur in `labels`, int (n,).
+    """
+    return None if config.class_weights == "none" else compute_sample_weight("balanced", labels).astype(np.float32)
 
 
 def reseed_dropout(model: keras.Model, seed: int, epoch: int) -> None:

@@ -100,6 +100,18 @@ def growth() -> Lines:
     return rows
 
 
+def harness() -> Lines:
+    """Images a second of a bare training step and of one in the harness, and the time that the harness adds."""
+    found = measurement("harness-*")
+    rows = {
+        "text 1": [found["machine"]],
+        "network, precision": ["bare step, images/s", "in the harness, images/s", "time added"],
+    }
+    for name, rate in found["networks"].items():
+        rows[name] = [f"{rate['bare']:.0f}", f"{rate['fed']:.0f}", f"{100 * rate['added']:+.1f} %"]
+    return rows
+
+
 def shipping() -> Lines:
     """README's sentences about the network that ships: its file, six views, how often it is sure, moved boxes."""
     found = measurement("steadiness-compact")

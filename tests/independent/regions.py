@@ -52,9 +52,10 @@ class Computed:
             "card": (1, measured.card(shipped, self.runs)),
             "speed": (1, measured.speed()),
             "growth": (1, measured.growth()),
+            "harness": (1, measured.harness()),
         }
         places = {
-            "README.md": ("summary",), "reports/README.md": ("claims", "results", "prices", "growth"),
+            "README.md": ("summary",), "reports/README.md": ("claims", "results", "prices", "growth", "harness"),
             "reports/model_card.md": ("card",), "reports/recognizer.md": ("speed",),
         }  # fmt: skip
         found = [Region(page, name, _block(name), *blocks[name]) for page, names in places.items() for name in names]

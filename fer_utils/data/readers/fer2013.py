@@ -68,7 +68,7 @@ def read(root: Path) -> FaceDataset:
 
 
 def locate(root: Path) -> tuple[FaceDataset, Source]:
-    """`read`, and the table or folders it read."""
+    """As `read`; returns the dataset and the table or folders that it was read from."""
     found = sources.find(root)
     csvs = csv_tables(found)
     divided = _table_parts(csvs)
@@ -98,7 +98,7 @@ def names_tell(layout: folders.Layout) -> bool:
 
 
 def _checked(source: Source, layouts: list[folders.Layout], found: sources.Found) -> FaceDataset:
-    """Read a source below whose folder nothing else lies but other datasets, and copies that it is compared with."""
+    """Read a source after checking that its folder holds nothing else but other datasets and copies to compare with."""
     if isinstance(source, folders.Layout):
         copies = [other for other in layouts if other is not source and names_tell(other) == names_tell(source)]
         others = {place.path / name for place in found.folders if ckplus.is_ckplus(place) for name in place.files}

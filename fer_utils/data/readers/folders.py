@@ -153,7 +153,7 @@ def read_images(paths: Sequence[str | Path], archive: Path | None = None, rules:
         `images` uint8 (n, 48, 48), and `altered` int64 (2,): how many had another size, and how many colour.
 
     Raises:
-        ValueError, FileNotFoundError: a file is no such image; the message names it.
+        ValueError, FileNotFoundError: a file is missing, or is not a valid image; the message names it.
     """
     images, altered = np.empty((len(paths), SIZE, SIZE), np.uint8), np.zeros(2, np.int64)
     for position, data in _contents(paths, archive, rules):

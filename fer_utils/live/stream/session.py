@@ -26,9 +26,10 @@ class _Followed:
 class Session:
     """What a camera or a video is watched with.
 
-    >>> session = Session(EmotionRecognizer())
-    >>> for frame in VideoFile("clip.mp4"):
-    ...     faces = session(frame)
+    Example:
+        session = Session(EmotionRecognizer())
+        for frame in VideoFile("clip.mp4"):
+            faces = session(frame)
     """
 
     def __init__(

@@ -38,6 +38,12 @@ class Smoother:
     share exp(-dt / s) of what it held dt seconds ago, so that a camera of 10 frames a second and one of 60 give the
     same curve. When the picture changes for good from one certain class to another, the label follows a little after
     s log(2), with the defaults 0.11 s.
+
+    One frame that says otherwise changes nothing, the third in a row does.
+
+    >>> smoother, (calm, other) = Smoother(), np.array([[0.9, 0.1], [0.1, 0.9]])
+    >>> [smoother.update(p, time / 30)[1] for time, p in enumerate([calm, calm, other, calm, *[other] * 6])]
+    [0, 0, 0, 0, 0, 0, 1, 1, 1, 1]
     """
 
     def __init__(self, settings: Smoothing | None = None) -> None:

@@ -2,9 +2,9 @@
 
 A source is an iterable of `Frame` and a context manager that releases the device:
 
->>> with Camera(0) as camera:
-...     for frame in camera:
-...         print(frame.index, frame.time, frame.image.shape)
+    with Camera(0) as camera:
+        for frame in camera:
+            print(frame.index, frame.time, frame.image.shape)
 """
 
 from __future__ import annotations

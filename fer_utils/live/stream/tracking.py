@@ -19,7 +19,14 @@ _FLOW = {"winSize": (15, 15), "maxLevel": 3, "criteria": (cv2.TERM_CRITERIA_EPS 
 
 
 def match(old: Sequence[Box], new: Sequence[Box]) -> list[tuple[int, int]]:
-    """Pairs (index in old, index in new) that overlap at least `LEAST_OVERLAP`, those that overlap most first."""
+    """Match boxes of two frames one to one: pairs (index in old, index in new), ascending.
+
+    Pairs are formed greedily, largest overlap first, while it is at least `LEAST_OVERLAP`.
+
+    Example:
+        >>> match([Box(0, 0, 10, 10), Box(100, 0, 10, 10)], [Box(101, 0, 10, 10), Box(3, 0, 10, 10)])
+        [(0, 1), (1, 0)]
+    """
     shared = {(i, j): overlap(one, other) for i, one in enumerate(old) for j, other in enumerate(new)}
     pairs: list[tuple[int, int]] = []
     for i, j in sorted(shared, key=lambda pair: (-shared[pair], pair)):

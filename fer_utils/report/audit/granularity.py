@@ -49,6 +49,12 @@ def counts(printed: str, n: int, rule: str = "either") -> range:
 
     Raises:
         ValueError: see `decimals`; n below 1; another rule.
+
+    Example:
+        98.48 % can be 194 of 197 images, and nothing of 200.
+
+        >>> counts("98.48", 197), counts("98.48", 200)
+        (range(194, 195), range(197, 197))
     """
     if n < 1 or rule not in RULES:
         raise ValueError(f"counts() needs n >= 1 images and a rule among {', '.join(RULES)}; got {n} and {rule!r}.")

@@ -23,7 +23,7 @@ METHODS = ("random", "bayesian", "hyperband")
 
 @dataclass(frozen=True)
 class Real:
-    """A number from `low` to `high`, drawn evenly or, with `log`, evenly by its logarithm; three digits are kept."""
+    """A real number, uniform in [low, high] or, with `log`, log-uniform; rounded to three significant digits."""
 
     low: float
     high: float
@@ -36,7 +36,7 @@ class Real:
 
 @dataclass(frozen=True)
 class Choice:
-    """One of some ordered numbers."""
+    """One of several numbers, given in rising order."""
 
     values: tuple[float, ...]
 
@@ -188,6 +188,16 @@ def hyperband_plan(max_epochs: int, factor: int = 3) -> pd.DataFrame:
 
     Raises:
         ValueError: fewer than 1 epoch, or a factor below 2.
+
+    Example:
+        >>> print(hyperband_plan(9).to_string(index=False))
+         bracket  round  trials  epochs  new_epochs
+               2      0       9       1           1
+               2      1       3       3           2
+               2      2       1       9           6
+               1      0       5       3           3
+               1      1       2       9           6
+               0      0       3       9           9
     """
     if max_epochs < 1 or factor < 2:
         raise ValueError(f"Hyperband needs at least 1 epoch and a factor of 2; got {max_epochs} and {factor}.")
@@ -199,23 +209,24 @@ def hyperband_plan(max_epochs: int, factor: int = 3) -> pd.DataFrame:
             left = bracket - number
             size = math.ceil(math.ceil(1 + math.log(max_epochs, factor)) / (bracket + 1) * factor**left)
             epochs = math.ceil(max_epochs / factor**left)
-            rows.append({"bracket": bracket, "round": number, "trials": size, "epochs": epochs, "new": epochs - before})
+            row = {"bracket": bracket, "round": number, "trials": size, "epochs": epochs}
+            rows.append(row | {"new_epochs": epochs - before})
             before = epochs
-    return pd.DataFrame(rows).rename(columns={"new": "new_epochs"})
+    return pd.DataFrame(rows)
 
 
-def final(plan: Search, row: Mapping[str, Any]) -> RunConfig:
+def final(search: Search, row: Mapping[str, Any]) -> RunConfig:
     """The winner's run once more, declared final: the same training to the bit, which now scores the test set."""
-    return replace(plan.configure(row, int(row["epochs"])), score_test=True)
+    return replace(search.configure(row, int(row["epochs"])), score_test=True)
 
 
-def space_table(plan: Search) -> pd.DataFrame:
+def space_table(search: Search) -> pd.DataFrame:
     """The space for readers: what may be tried, how it is drawn, and the value a search starts from."""
-    start, options = plan.start, models.options(plan.start.model) | dict(plan.start.model_options)
-    off = {"augmentation_strength": 1.0 if start.augmentation == plan.policy else 0.0, "head_l2": options["head_l2"]}
+    start, options = search.start, models.options(search.start.model) | dict(search.start.model_options)
+    off = {"augmentation_strength": 1.0 if start.augmentation == search.policy else 0.0, "head_l2": options["head_l2"]}
     known = {"learning_rate": start.phases[0].learning_rate, "batch_size": start.batch_size} | off
     rows = {}
-    for name, values in plan.space.items():
+    for name, values in search.space.items():
         real = isinstance(values, Real)
         rows[name.replace("_", " ")] = {
             "tried": f"{values.low:g} to {values.high:g}" if real else ", ".join(f"{v:g}" for v in values.values),
