@@ -58,7 +58,10 @@ def _check_place(command: str) -> None:
 def _sentence(error: Exception) -> str | None:
     """What a user is told instead of a traceback; None for what is the program's own fault."""
     if isinstance(error, ModuleNotFoundError) and error.name and not error.name.startswith("fer_utils"):
-        return f"The package {error.name} is missing. Run `make`, or: python -m pip install -e '.[study,tensorflow]'."
+        return (
+            f"The package {error.name} is missing. In a checkout run `make data` once and use .venv/bin/python, or: "
+            "python -m pip install -e '.[study,tensorflow]'."
+        )
     if isinstance(error, ValueError):
         return str(error)
     if isinstance(error, OSError):

@@ -88,7 +88,7 @@ def cascade(
         ends = [_interval(row, people) for row in values]
         ax.plot([0, *places], [1, *(mean for mean, _, _ in ends)], "o-", color=colour, label=kind, ms=4)
         ax.fill_between(places, [e[1] for e in ends], [e[2] for e in ends], color=colour, alpha=0.2, lw=0)
-        undefined.append(f"{kind}: {np.isnan(values).mean():.0%}")
+        undefined.append(f"{kind}: {np.isnan(values[-1]).mean():.0%}")
     ax.axhline(0, color="#9A9A9A", lw=0.9, ls="--")
     ax.set_xticks([0, *places], ["trained", *layers], rotation=35, ha="right", rotation_mode="anchor")
     ax.set(ylabel="Rank correlation", xlabel="Shuffled from the head down to", ylim=(min(-0.3, ax.get_ylim()[0]), 1.05))
@@ -97,8 +97,8 @@ def cascade(
     n = len(next(iter(correlations.values()))[0])
     drawn = "images" if people is None else "persons"
     text = f"{style.count(n)}. Mean over images with 95 % interval (bootstrap over {drawn}). "
-    text += f"Undefined, because the map is the same everywhere: {', '.join(undefined)}. {caption}"
-    seen = (f"{kind}: {_words(values[0])} with the first layer shuffled, {_words(values[-1])} with all of them"
+    text += f"Left out, since a map is the same everywhere, with all layers shuffled: {', '.join(undefined)}. {caption}"
+    seen = (f"{kind}: {_words(values[0])} with the head shuffled, {_words(values[-1])} with all of them"
             for kind, values in correlations.items())
     return display.adding(style.finish(figure, title, text.strip(), profile), f"{'; '.join(seen)}.")
 

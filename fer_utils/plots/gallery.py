@@ -27,6 +27,7 @@ class Found(Protocol):
 
     box: tuple[int, int, int, int]
     label: str
+    answer: str
     confidence: float
 
 
@@ -166,7 +167,7 @@ def _scene(ax: Axes, frame: np.ndarray, found: Sequence[Found], shown: bool) -> 
         for line, width in (("black", 3.2), (colour, 1.8)):
             ax.add_patch(Rectangle((x, y), w, h, fill=False, edgecolor=line, lw=width, snap=False))
         plate = {"facecolor": colour, "edgecolor": "none", "pad": 1.5}
-        ax.text(x, y, f"{face.label} {face.confidence:.0%}", size=7.5, color=ink, va="bottom", bbox=plate)
+        ax.text(x, y, f"{face.answer} {face.confidence:.0%}", size=7.5, color=ink, va="bottom", bbox=plate)
 
 
 def grid(

@@ -47,8 +47,10 @@ def summary(found: Sequence[Line]) -> str:
     """The lines as README.md's table: what each protocol's own epoch scores, the seeds behind it and the budget."""
     rows = []
     for line in found:
-        budgets = [f"{m.seeds} seed{'s' * (m.seeds > 1)}, {m.budget}" for m in line.dots.values() if m]
-        rows.append([*_cells(line, _short), "; ".join(dict.fromkeys(budgets)) or "–"])
+        budgets = {name: f"{m.seeds} seed{'s' * (m.seeds > 1)}, {m.budget}" for name, m in line.dots.items() if m}
+        if len(set(budgets.values())) > 1:
+            budgets = {name: f"{name}: {budget}" for name, budget in budgets.items()}
+        rows.append([*_cells(line, _short), "; ".join(dict.fromkeys(budgets.values())) or "–"])
     return _pipes("seeds, budget", rows=rows)
 
 

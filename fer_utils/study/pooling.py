@@ -174,7 +174,7 @@ def result(records: Sequence[Record], part: str = "test", kept: str | None = Non
         "kept": kept,
         "chosen_on_test": kept in records[0].config.chosen_on_test,
         "hours": sum(record.run["seconds"] for record in records) / 3600,
-        "device": records[0].run["device"],
+        "device": records[0].run["device"].replace(", 1 cores", ", 1 core"),
     }
 
 

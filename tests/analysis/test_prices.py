@@ -143,15 +143,15 @@ def test_prices_on_record_leave_out_what_is_not_complete(
     grouped: dict[str, list[Record]], designed: dict[str, list[Record]], store: Path, tmp_path: Path
 ) -> None:
     found = tables.on_record(store)
-    assert list(found) == ["CK+48, tiny", "FER2013, 5,000 training images, tiny"]
+    assert list(found) == ["CK+48, network tiny", "FER2013, 5,000 training images, network tiny"]
     (note,) = tables.notes(store).splitlines()  # persons show all expressions at random, so nothing is proved of them
     assert note.startswith("- Scoring images whose copies stand in Training (tiny) is no leak alone.")
-    assert found["CK+48, tiny"] == experiments.grouping_prices(grouped)
+    assert found["CK+48, network tiny"] == experiments.grouping_prices(grouped)
     page = tables.markdown(found)
-    assert "| FER2013, 5,000 training images, tiny | Epoch chosen on PrivateTest | **+10.0 [" in page
+    assert "| FER2013, 5,000 training images, network tiny | Epoch chosen on PrivateTest | **+10.0 [" in page
     shutil.copytree(store, tmp_path / "runs")
     (tmp_path / "runs" / grouped["subjects"][-1].id / "done").unlink()
-    one_seed = tables.on_record(tmp_path / "runs")["CK+48, tiny"]
+    one_seed = tables.on_record(tmp_path / "runs")["CK+48, network tiny"]
     assert all(len(p.seeds) == 1 for p in one_seed if p.seeds)
     assert tables.markdown({}) == "Not measured yet."
     assert "tiny" not in pages.markdown(designed["usage"])

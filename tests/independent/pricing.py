@@ -46,11 +46,11 @@ def all_prices(runs: Sequence[Run]) -> tuple[list[Price], list[list[str]]]:
         folds = {g: [r for r in own if r.split["kind"] == "kfold" and r.split["groups"] == g]
                  for g in (None, "sequences", "subjects")}  # fmt: skip
         if shared(folds):
-            of_folds, remark = of_groupings(shared(folds), f"CK+48, {model}")
+            of_folds, remark = of_groupings(shared(folds), f"CK+48, network {model}")
             found, remarks = found + of_folds, [*remarks, remark]
         designs = {d: [r for r in own if design(r) == d] for d in ("usage", "random", "all", "none")}
         if designs := shared(designs):
-            data = f"FER2013, {designs['usage'][0].facts['split']['train']:,} training images, {model}"
+            data = f"FER2013, {designs['usage'][0].facts['split']['train']:,} training images, network {model}"
             of_parts, remark = of_designs(designs, data)
             found, remarks = found + of_parts, [*remarks, remark]
     return found + [p for model in NETWORKS for p in of_report(runs, model)], remarks
@@ -211,8 +211,9 @@ def of_report(runs: Sequence[Run], model: str) -> list[Price]:
         a, b = (counts(side, "last") for side in comparable(random[key], folds[key]))
         modified = f", modified (batch norm momentum {key[1]})" if key[1] else ""
         name = f"Random split of images, {model}, {sum(key[0])} epochs{modified}"
-        n = max(len(a.scores), len(b.scores))
-        found.append(Price("CK+48, networks of the reports", name, difference(a, b), "", n))
+        one, other = len(a.scores), len(b.scores)
+        compared = "" if one == other else f"{one} {other}"
+        found.append(Price("CK+48, networks of the reports", name, difference(a, b), compared, max(one, other)))
     return found
 
 

@@ -211,7 +211,7 @@ def test_one_small_class_does_not_hide_the_others():
 
 def test_whole_pictures_follow_the_same_rule():
     frame, face = np.random.default_rng(0).integers(0, 256, (60, 80, 3), np.uint8), SimpleNamespace()
-    face.box, face.label, face.confidence = (10, 10, 30, 30), "happy", 0.5
+    face.box, face.label, face.answer, face.confidence = (10, 10, 30, 30), "happy", "unsure (happy?)", 0.5
     for name, options, shown in (
         ("public_domain", {}, 1),
         ("synthetic", {}, 1),
@@ -222,7 +222,7 @@ def test_whole_pictures_follow_the_same_rule():
         figure = plots.scenes([frame], [[face]], dataset_name=name, **options)
         assert len(drawn(figure)) == shown
         labels = [text.get_text() for ax in figure.axes for text in ax.texts]
-        assert labels == ["happy 50%"] * shown
+        assert labels == ["unsure (happy?) 50%"] * shown
     (image,) = drawn(plots.scenes([frame], [[]], dataset_name="synthetic"))
     np.testing.assert_array_equal(image, frame[..., ::-1])  # blue, green, red comes in
 
@@ -532,7 +532,7 @@ def test_alternative_texts_tell_what_is_to_be_seen() -> None:
     stress = plots.stress_curves({"net": {"blur": [statistics.wilson_interval(k, 10) for k in (9, 8, 6, 5, 4, 2)]}})
     assert "net: 90 % on clean images; at the highest severity blur 20 %." in stress.alternative
     left = plots.cascade(["head", "stem"], {"map": np.array([[0.5, 0.7], [np.nan, np.nan]])})
-    assert "map: 0.60 with the first layer shuffled, undefined with all of them." in left.alternative
+    assert "map: 0.60 with the head shuffled, undefined with all of them." in left.alternative
 
 
 def test_a_comparison_of_different_sizes_says_n_in_each_row() -> None:

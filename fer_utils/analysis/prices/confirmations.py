@@ -11,6 +11,8 @@ from fer_utils.records.config import RunConfig, in_words
 from fer_utils.study import protocols
 from fer_utils.study.pooling import by_configuration, of_common_seeds, right_answers, whole
 
+COMPARED = "one random hold-out − folds of subjects, last epochs"
+
 
 def prices(model: str, store: Path | None = None) -> list[Price]:
     """Random images minus folds by subject for a network of the reports on CK+48: last epochs, all seeds, from records.
@@ -25,13 +27,16 @@ def prices(model: str, store: Path | None = None) -> list[Price]:
         sides.append({_settings(g[0].config): g for g in by_configuration(own) if whole(g)})
     shared = sorted(set(sides[0]) & set(sides[1]), key=lambda key: (-sum(key[0]), key))
     rest = "chance of training where there is one seed; the two trainings' validation parts differ"
-    return [
-        price(f"Random split of images, {model}, {sum(epochs)} epochs{modified}",
-              "one random hold-out − folds of subjects, last epochs",
-              *(right_answers(runs, "last") for runs in of_common_seeds(*(side[epochs, modified] for side in sides))),
-              "leak", rest)
-        for epochs, modified in shared
-    ]  # fmt: skip
+    found = []
+    for epochs, modified in shared:
+        runs = of_common_seeds(*(side[epochs, modified] for side in sides))
+        one, other = (right_answers(side, "last") for side in runs)
+        seeds = [f" ({n} seed{'s' * (n > 1)})" for n in (len(one.accuracy), len(other.accuracy))]
+        first, second = seeds if seeds[0] != seeds[1] else ("", "")
+        compared = f"one random hold-out{first} − folds of subjects{second}, last epochs" if first else COMPARED
+        name = f"Random split of images, {model}, {sum(epochs)} epochs{modified}"
+        found.append(price(name, compared, one, other, "leak", rest))
+    return found
 
 
 def _settings(config: RunConfig) -> tuple[tuple[int, ...], str]:

@@ -58,10 +58,10 @@ def on_record(store: Path | None = None) -> dict[str, list[Price]]:
     found: dict[str, list[Price]] = {}
     for model, (by_grouping, by_design) in _runs(store).items():
         if by_grouping:
-            found[f"CK+48, {model}"] = experiments.grouping_prices(by_grouping)
+            found[f"CK+48, network {model}"] = experiments.grouping_prices(by_grouping)
         if by_design:
             images = by_design["usage"][0].run["split"]["train"]
-            found[f"FER2013, {images:,} training images, {model}"] = experiments.design_prices(by_design)
+            found[f"FER2013, {images:,} training images, network {model}"] = experiments.design_prices(by_design)
     networks = [row.model for row in REPORTED if row.dataset == "ckplus"]
     if confirmed := [p for model in networks for p in confirmations.prices(model, store)]:
         found["CK+48, networks of the reports"] = confirmed

@@ -70,7 +70,7 @@ FINDINGS: tuple[Finding, ...] = (
     Finding("psg2025", "section 1.2", "transfer learning and ensembles are investigated", "neither is shown",
             read("cannot be checked")),
     Finding("psg2025", "section 5.3", "inference time, light, occlusion and angle were part of the evaluation",
-            "no number and no figure", read("cannot be checked; our own are among the requirements")),
+            "no number and no figure", read("cannot be checked; our own are in notebook 16")),
     Finding("psg2025", "Table 5.8; sections 4.1, 4.4, 5.2", "68.20 % on FER2013",
             "three parts without sizes; the code in the appendix reads CK+48 alone",
             checks.sizes("psg2025 on FER2013")),
