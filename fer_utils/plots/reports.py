@@ -85,10 +85,10 @@ def claims(
     for (left, middle, right), (data, systems) in zip(grid, panels.items(), strict=True):
         left.set_title(data, weight="bold", size=11)
         _panel(left, middle, right, systems)
+        middle.set_xlabel("Accuracy in %")
         for ax in (left, right):
             ax.set(xlim=(0, 1), ylim=middle.get_ylim())
             ax.axis("off")
-    grid[-1, 1].set_xlabel("Accuracy in %")
     key = (
         "Diamonds: as printed, without an interval. Dots: 95 % intervals, over persons where they are known, else over "
         "images, and over seeds where there are several; open dots: fewer epochs than the report's. Large dots: the "
