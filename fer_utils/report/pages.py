@@ -25,7 +25,7 @@ from fer_utils.study.protocols import Recipe, recipe
 
 PAGES = {
     "README.md": ("summary",),
-    "reports/README.md": ("claims", "results", "prices", "growth", "harness"),
+    "reports/README.md": ("claims", "results", "prices", "growth", "harness", "precision"),
     "reports/model_card.md": ("card",),
     "reports/recognizer.md": ("speed",),
     "reports/the_five_reports.md": ("counterparts", "granularity", "contradictions"),
@@ -200,6 +200,7 @@ def blocks(store: Path) -> dict[str, str]:
         "results": markdown(find_all(store)),
         "prices": f"{tables.markdown(tables.on_record(store))}\n\n{tables.notes(store)}".rstrip(),
         "speed": speed(store.parent / "measurements"),
+        "precision": pipes(tables.precision(store)).rstrip() if len(tables.precision(store)) else "Not measured yet.",
         "harness": harness_table(store.parent / "measurements"),
         "growth": growth_table(store.parent / "measurements"),
         "counterparts": "\n".join(f"### {key}\n\n{pipes(counterparts.table(key))}" for key in claims.KEYS).rstrip(),

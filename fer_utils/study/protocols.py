@@ -219,9 +219,8 @@ STRONG = ("strong_residual", "strong_plain")
 def stronger(model: str, seeds: Sequence[int] = (0,), dataset: str = "fer2013", **changes: Any) -> list[RunConfig]:
     """The stronger system's runs, one per seed, on FER2013 or FER+.
 
-    120 epochs, the first 60 on images of 40 pixels: SGD, warm-up and two cosines, and the settings of `compact`. The
-    configuration to begin with: a search may change it by PublicTest alone, and its trials (`score_test=False`) stay
-    on record.
+    120 epochs, the first 60 on images of 40 pixels: SGD, warm-up and two cosines, and the settings of `compact`. A
+    search may change them by PublicTest alone, and its trials (`score_test=False`) stay on record.
 
     Args:
         model: one of `STRONG`.
@@ -235,17 +234,18 @@ def stronger(model: str, seeds: Sequence[int] = (0,), dataset: str = "fer2013", 
 
 
 def serves(config: RunConfig, protocol: str) -> bool:
-    """Whether a run answers for a protocol: it is labelled so, or the protocol would train exactly the same."""
+    """Whether a run answers for a protocol: it is labelled so, or the protocol would train the same."""
     if config.protocol == protocol:
         return True
     try:
         row = recipe(config.model, config.dataset)
     except ValueError:
         return False
+    precise = config.precision in ("float32", row.precision)
     if protocol == "reported":
-        return (config.split, config.monitor, config.keep) == (row.split, row.monitor, _reported_keep(row))
-    sound = sound_splits(config.dataset, config.split.n_folds)
-    return config.split in sound and config.monitor == "validation"
+        return precise and (config.split, config.monitor, config.keep) == (row.split, row.monitor, _reported_keep(row))
+    sound = config.monitor == "validation" and config.split in sound_splits(config.dataset, config.split.n_folds)
+    return precise and sound
 
 
 def _phases(row: Recipe, epochs: Sequence[int] | None) -> tuple[Phase, ...]:

@@ -157,6 +157,20 @@ def test_prices_on_record_leave_out_what_is_not_complete(
     assert "tiny" not in pages.markdown(designed["usage"])
 
 
+def test_bfloat16_is_priced_by_runs_that_differ_in_precision_alone(tmp_path: Path) -> None:
+    (config,) = protocols.configs("iitk2023_model2", "ckplus", "reported")
+    quick = replace(config, precision="mixed_bfloat16", protocol="variant")
+    others = [replace(quick, seed=1), replace(quick, label_smoothing=0.1)]  # no run in float32 beside them
+    for made, accuracy in ((config, 0.9), (quick, 0.8), *((other, 0.1) for other in others)):
+        finished(tmp_path, made, [accuracy] * (1 + len(config.keep)))
+    table = tables.precision(tmp_path)
+    assert table["accuracy of"].tolist() == ["last epoch", "epoch CHOSEN ON TEST"] and set(table["seeds"]) == {1}
+    assert set(table["float32, %"]) == {"90.0"} and set(table["bfloat16, %"]) == {"80.0"}
+    assert table["difference, points [95 %]"].str.startswith("-10.0 [").all()
+    assert not protocols.serves(quick, "reported") and protocols.serves(config, "reported")
+    assert len(confirmations.prices("iitk2023_model2", tmp_path)) == 0 and tables.precision(tmp_path / "none").empty
+
+
 def test_configurations_differ_in_their_rule_alone() -> None:
     one, two, three = (experiments.by_grouping("tiny", "ckplus", g, [3]) for g in GROUPINGS)
     assert [c.split.groups for c in (one[0], two[0], three[0])] == [None, "sequences", "subjects"]

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Sequence
 from functools import cached_property
 from typing import NamedTuple
 
 from independent import measured, pages, systems
+from independent.arithmetic import difference
 from independent.pages import Lines
-from independent.pricing import Price, all_prices, points
+from independent.pricing import Price, all_prices, counts, points
 from independent.stored import REPORTS, Run, runs
 
 ROOT = REPORTS.parent
@@ -53,9 +55,11 @@ class Computed:
             "speed": (1, measured.speed()),
             "growth": (1, measured.growth()),
             "harness": (1, measured.harness()),
+            "precision": (2, precision(self.runs)),
         }
         places = {
-            "README.md": ("summary",), "reports/README.md": ("claims", "results", "prices", "growth", "harness"),
+            "README.md": ("summary",),
+            "reports/README.md": ("claims", "results", "prices", "growth", "harness", "precision"),
             "reports/model_card.md": ("card",), "reports/recognizer.md": ("speed",),
         }  # fmt: skip
         found = [Region(page, name, _block(name), *blocks[name]) for page, names in places.items() for name in names]
@@ -76,6 +80,36 @@ def prices(found: Sequence[Price], remarks: Sequence[list[str]]) -> Lines:
         seeds = "–" if price.seeds is None else str(price.seeds)
         rows[f"{price.data} | {price.shortcut}"] = [" ".join(points(price.value)), price.compared, seeds]
     return rows | {f"text {i + 1}": [" ".join(numbers)] for i, numbers in enumerate(remarks)}
+
+
+def precision(found: Sequence[Run]) -> Lines:
+    """What bfloat16 costs: pairs of runs that differ in precision alone."""
+    shown = {"ckplus": "CK+48", "fer2013": "FER2013"}
+    said = {"best_validation": "epoch chosen on validation", "last": "last epoch", "best_test": "epoch CHOSEN ON TEST"}
+    rows = {"network, data | accuracy of": ["seeds", "float32, %", "bfloat16, %", "difference, points [95 %]"]}
+    for quick, exact in precision_pairs(found):
+        for kept in (name for name in said if name in quick[0].config["keep"]):
+            a, b = counts(quick, kept), counts(exact, kept)
+            name = f"{quick[0].config['model']}, {shown[quick[0].config['dataset']]} | {said[kept]}"
+            means = [f"{100 * side.scores.mean():.1f}" for side in (b, a)]
+            rows[name] = [str(len(a.scores)), *means, " ".join(points(difference(a, b)))]
+    return rows if len(rows) > 1 else {"text 1": ["Not measured yet."]}
+
+
+def precision_pairs(found: Sequence[Run]) -> list[tuple[list[Run], list[Run]]]:
+    """Groups of final runs in bfloat16, and the runs in float32 that are equal but for precision and labels."""
+    labels = ("precision", "protocol", "report")
+    exact = {_without(run, labels): run for run in found if run.config.get("precision", "float32") == "float32"}
+    pairs: dict[str, list[tuple[Run, Run]]] = {}
+    for run in found:
+        twin = exact.get(_without(run, labels))
+        if run.config.get("precision") == "mixed_bfloat16" and run.config["score_test"] and twin:
+            pairs.setdefault(_without(run, (*labels, "seed")), []).append((run, twin))
+    return [tuple(map(list, zip(*group, strict=True))) for group in pairs.values()]
+
+
+def _without(run: Run, names: Sequence[str]) -> str:
+    return json.dumps({k: v for k, v in run.config.items() if k not in names}, sort_keys=True)
 
 
 def _block(name: str) -> Callable[[str], str]:

@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 from scipy import stats as scipy_stats
 
-from fer_utils import study
+from fer_utils import records, study
+from fer_utils.analysis import eda
 from fer_utils.analysis.prices import confirmations, experiments, known_persons
 from fer_utils.analysis.prices.experiments import Price
-from fer_utils.evaluation import maxima, statistics
+from fer_utils.evaluation import intervals, maxima, statistics
 from fer_utils.evaluation.statistics import Interval
 from fer_utils.records import Measurement, Record
-from fer_utils.study.pooling import by_seed
+from fer_utils.study.pooling import EPOCHS, by_configuration, by_seed, right_answers, whole
 from fer_utils.study.protocols import REPORTED
 
 
@@ -66,6 +67,31 @@ def on_record(store: Path | None = None) -> dict[str, list[Price]]:
     if confirmed := [p for model in networks for p in confirmations.prices(model, store)]:
         found["CK+48, networks of the reports"] = confirmed
     return found
+
+
+def precision(store: Path | None = None) -> pd.DataFrame:
+    """What bfloat16 costs: the final runs that differ from one in float32 in nothing else, kept epoch by kept epoch.
+
+    Args:
+        store: folder of run records; default that of the project.
+
+    Returns:
+        A row for each network, data and kept epoch, in words; none where nothing is on record.
+    """
+    rows = []
+    for group in by_configuration(study.on_record(store=store, precision="mixed_bfloat16", score_test=True)):
+        twins = [records.find(replace(r.config, precision="float32"), r.path.parent) for r in group]
+        quick, exact = [r for r, twin in zip(group, twins, strict=True) if twin], [twin for twin in twins if twin]
+        for kept in ("best_validation", "last", "best_test") if quick and whole(quick) else ():
+            if kept in quick[0].kept:
+                a, b = (right_answers(runs, kept) for runs in (quick, exact))
+                rows.append({
+                    "network, data": f"{quick[0].config.model}, {eda.TITLES[quick[0].config.dataset]}",
+                    "accuracy of": EPOCHS[kept], "seeds": len(a.accuracy),
+                    "float32, %": f"{100 * b.accuracy.mean():.1f}", "bfloat16, %": f"{100 * a.accuracy.mean():.1f}",
+                    "difference, points [95 %]": intervals.difference(a, b).points(),
+                })  # fmt: skip
+    return pd.DataFrame(rows)
 
 
 def notes(store: Path | None = None) -> str:
