@@ -61,7 +61,7 @@ def _add_compare(commands: argparse._SubParsersAction) -> None:
 def _add_export(commands: argparse._SubParsersAction) -> None:
     parser = commands.add_parser("export", help="write a finished run's network as one ONNX file for the live demo")
     parser.add_argument("id", help="a run's id, as `runs` lists it; or synthetic: train the one on drawn faces")
-    parser.add_argument("--out", type=Path, help="the file (default: the one that ships with the package)")
+    parser.add_argument("--out", type=Path, help="the file (default: ID.onnx; for synthetic, the package's)")
     parser.add_argument("--kept", help="which kept epoch (default: the run's first)")
     parser.add_argument("--float32", action="store_true", help="store weights as float32 instead of float16")
     parser.set_defaults(command=_export)
@@ -147,6 +147,7 @@ def _export(options: argparse.Namespace) -> int:
 
     synthetic = options.id == "synthetic"
     record = training.run(export.synthetic_run()) if synthetic else weights.finished_run(options.id)
-    path = export.export(record, options.out, options.kept, half=not options.float32)
+    out = options.out or (None if synthetic else Path(f"{record.id}.onnx"))
+    path = export.export(record, out, options.kept, half=not options.float32)
     print(f"{path}: {path.stat().st_size:,} bytes, {export.describe(record, options.kept)}")
     return 0

@@ -114,6 +114,8 @@ def test_export_of_a_run_carries_what_the_demo_needs(
     monkeypatch.setenv("FER_REPORTS", str(record.path.parents[2]))
     assert main(["export", record.id, "--out", str(tmp_path / "a.onnx")]) == 0
     assert "a.onnx: " in capsys.readouterr().out
+    monkeypatch.chdir(tmp_path)
+    assert main(["export", record.id]) == 0 and (tmp_path / f"{record.id}.onnx").is_file(), "not into the package"
     engine = engines.load(tmp_path / "a.onnx", threads=1)
     found, labels_and_scores = engine.description, record.predictions("validation")
     assert found.class_names == record.class_names and found.record == record.id and found.dataset == "synthetic"
