@@ -94,7 +94,11 @@ def test_stored_accuracies_follow_from_the_stored_logits(computed: Computed):
 
 
 def test_a_chosen_epoch_is_the_first_of_the_best(computed: Computed):
-    """The history was scored in float32: where float16 lets two classes tie, and only there, it may say otherwise."""
+    """The history was scored in float32: where float16 lets two classes tie, and only there, it may say otherwise.
+
+    A network that trains in bfloat16 is watched in bfloat16, and what is stored was scored by the same weights in
+    float32: there one image in two hundred may come out otherwise.
+    """
     checked = 0
     for run in computed.runs:
         for kept, column in _watched(run).items():
@@ -105,7 +109,8 @@ def test_a_chosen_epoch_is_the_first_of_the_best(computed: Computed):
                 first, second = np.sort(run.arrays[f"{part}_{kept}"], axis=1).T[:-3:-1]
                 right = run.answers(kept, part)["right"]
                 images = abs(right.sum() - len(right) * run.history[column][best])
-                assert images < (first == second).sum() + 0.01, f"{run.facts['id']}, {kept}"
+                tied = (first == second).sum() if run.config["precision"] == "float32" else len(right) / 200
+                assert images < tied + 0.01, f"{run.facts['id']}, {kept}"
                 checked += 1
     assert checked > 100
 

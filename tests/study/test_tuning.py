@@ -90,7 +90,7 @@ def test_psg2025_takes_width_and_depth() -> None:
         ("iitk2023_model2", {"depth": 6}, "from 2 to 5"),
         ("iitk2023_model2", {"depth": 5, "size": 32}, "at least 34 pixels"),
         ("psg2025", {"depth": 2.0}, "integer"),
-        ("tiny", {"width": 0.0}, "above 0"),
+        ("tiny", {"width": 0.0}, r"in \(0, 4\]"),
         ("tiny", {"width": -1}, "width"),
     ],
 )
