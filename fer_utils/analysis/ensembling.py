@@ -86,7 +86,7 @@ def _logits(record: Record, part: str, mirrored: bool) -> np.ndarray:
     if not mirrored:
         return record.predictions(part)[1]
     if not (found := on_record(record)):
-        raise ValueError(f"The mirror images of {record.id} were not measured. Measure them with averaging.flips.")
+        raise ValueError(f"The mirror images of {record.id} were not measured. Measure them with ensembling.flips.")
     return found.arrays[part].astype(np.float64)
 
 

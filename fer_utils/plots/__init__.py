@@ -26,7 +26,6 @@ from fer_utils.plots.growth import growth
 from fer_utils.plots.matrices import (
     confusion_matrices,
     confusion_matrix,
-    correlation,
     heatmap,
     report_heatmap,
 )
@@ -52,7 +51,6 @@ __all__ = [
     "comparison",
     "confusion_matrices",
     "confusion_matrix",
-    "correlation",
     "described",
     "error_budget",
     "faces",

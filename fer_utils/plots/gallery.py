@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Sequence
-from typing import Protocol
+from typing import TYPE_CHECKING
 
 import numpy as np
 from matplotlib import colors as mpl_colours
@@ -19,16 +19,10 @@ from matplotlib.patches import Ellipse, Rectangle
 from fer_utils.data.publishing import CKPLUS_NOTICE, OPEN_DATASETS, may_publish
 from fer_utils.plots import style
 
+if TYPE_CHECKING:
+    from fer_utils.live.faces import Face
+
 DATASET_TITLES = {"fer2013": "FER2013", "ferplus": "FER2013", "ckplus": "CK+", "synthetic": "Synthetic"}
-
-
-class Found(Protocol):
-    """A face on a picture, as `live.Face` is one."""
-
-    box: tuple[int, int, int, int]
-    label: str
-    answer: str
-    confidence: float
 
 
 _TITLE_SIZE, _TITLE_LINE = 7.0, 0.125
@@ -106,7 +100,7 @@ def _graded(overlays: Sequence[np.ndarray | None] | None) -> bool:
 @style.styled
 def scenes(
     frames: Sequence[np.ndarray],
-    found: Sequence[Sequence[Found]],
+    found: Sequence[Sequence[Face]],
     titles: Sequence[str] | None = None,
     columns: int | None = None,
     *,
@@ -151,7 +145,7 @@ def scenes(
     return style.stamp(figure, profile)
 
 
-def _scene(ax: Axes, frame: np.ndarray, found: Sequence[Found], shown: bool) -> None:
+def _scene(ax: Axes, frame: np.ndarray, found: Sequence[Face], shown: bool) -> None:
     """One picture with boxes, or the place where it would be."""
     height, width = frame.shape[:2]
     ax.set(xlim=(0, width), ylim=(height, 0), aspect="equal")

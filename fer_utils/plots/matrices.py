@@ -68,19 +68,6 @@ def heatmap(
     return style.finish(figure, title, caption, profile)
 
 
-def correlation(
-    matrix: np.ndarray | pd.DataFrame,
-    names: Sequence[str] | None = None,
-    *,
-    title: str = "Correlation",
-    caption: str = "",
-    profile: str | None = None,
-) -> Figure:
-    """A correlation matrix (k, k) in [-1, 1] and its k names (or a DataFrame) on a signed colour scale."""
-    options = {"title": title, "caption": caption, "profile": profile, "colour_title": "Correlation"}
-    return heatmap(matrix, names, names, limits=(-1, 1), diverging=True, **options)
-
-
 @style.styled
 def confusion_matrix(
     counts: np.ndarray,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import TYPE_CHECKING, Literal
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -13,39 +13,13 @@ from matplotlib.figure import Figure
 from fer_utils.evaluation.statistics import Interval
 from fer_utils.plots import style
 
+if TYPE_CHECKING:
+    from fer_utils.report.headlines import Line
+
 COLOURS = {"claimed": style.VERMILLION, "re-run as reported": style.GREEN, "sound": style.BLUE}
 """Colour of each kind of number; another name is drawn in ink."""
 
 _GAP = 0.5  # between two systems, in rows
-
-
-class Dot(Protocol):
-    """What is drawn of a `fer_utils.report.headlines.Measured`."""
-
-    interval: Interval
-    reduced: bool
-
-    @property
-    def epoch(self) -> str:
-        """The kept epoch in words."""
-
-    @property
-    def beside(self) -> Mapping[str, Interval]:
-        """The other kept epochs, by their words."""
-
-    @property
-    def short(self) -> str:
-        """Images, epochs and seeds."""
-
-
-class System(Protocol):
-    """What is drawn of a `fer_utils.report.headlines.Line`."""
-
-    system: str
-    detail: str
-    claimed: float | None
-    printed: str
-    dots: Mapping[str, Dot | None]
 
 
 @dataclass(frozen=True)
@@ -62,7 +36,7 @@ class _Row:
 
 @style.styled
 def claims(
-    panels: Mapping[str, Sequence[System]],
+    panels: Mapping[str, Sequence[Line]],
     *,
     title: str = "",
     caption: str = "",
@@ -98,7 +72,7 @@ def claims(
     return style.finish(figure, title, f"{key} {caption}".strip(), profile)
 
 
-def _rows(system: System) -> Iterator[_Row]:
+def _rows(system: Line) -> Iterator[_Row]:
     if "*modified*" in system.detail:
         yield _Row("", style.INK, "")  # its name and what is modified are long
     if system.claimed is not None:
@@ -113,7 +87,7 @@ def _rows(system: System) -> Iterator[_Row]:
             yield _Row(epoch, colour, interval, main=False, filled=not dot.reduced)
 
 
-def _panel(left: Axes, middle: Axes, right: Axes, systems: Sequence[System]) -> None:
+def _panel(left: Axes, middle: Axes, right: Axes, systems: Sequence[Line]) -> None:
     """Names at the left, dots in the middle, numbers at the right, on common rows."""
     y = 0.0
     for system in systems:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Protocol
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
@@ -15,6 +15,10 @@ from matplotlib.patches import Patch
 from fer_utils.evaluation.statistics import Interval
 from fer_utils.plots import style
 
+if TYPE_CHECKING:
+    from fer_utils.analysis.prices.experiments import Price
+    from fer_utils.analysis.prices.tables import Share
+
 KINDS = {
     "leak": ("test images known from training", style.VERMILLION),
     "choice": ("chosen on test images", style.ORANGE),
@@ -23,24 +27,6 @@ KINDS = {
     "labels": ("disagreement about labels", style.PURPLE),
 }
 """Kind of a price to its name in the key and its colour."""
-
-
-class Price(Protocol):
-    """What `forest` draws of a `fer_utils.analysis.prices.experiments.Price`."""
-
-    shortcut: str
-    interval: Interval
-    seeds: Sequence[float]
-    kind: str
-
-
-class Share(Protocol):
-    """What `error_budget` draws of a `fer_utils.analysis.prices.tables.Share`."""
-
-    name: str
-    interval: Interval
-    kind: str
-    source: str
 
 
 @style.styled

@@ -78,13 +78,6 @@ def _any_object() -> Any:
     return _Validator({"type": "object"})
 
 
-def of(kind: type, **narrower: Mapping[str, Any]) -> Any:
-    """The validator of a dataclass; `narrower` says more about some of its fields."""
-    found = _of(kind)
-    fields = {name: {**schema, **narrower.get(name, {})} for name, schema in found["properties"].items()}
-    return _Validator({**found, "properties": fields})
-
-
 @cache
 def run_schema() -> Any:
     """The validator of `run.json`; unknown entries are passed over, unknown settings are not."""

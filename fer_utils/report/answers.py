@@ -16,7 +16,6 @@ import pandas as pd
 from fer_utils import records, study
 from fer_utils.analysis import cross_dataset, eda, trained_networks
 from fer_utils.analysis.eda import TITLES
-from fer_utils.analysis.prices.tables import points
 from fer_utils.evaluation import metrics, statistics
 from fer_utils.report import headlines, paired_runs
 from fer_utils.report.audit.verdicts import NOT_MEASURED
@@ -129,7 +128,7 @@ def _gains(shelf: Shelf, data: str) -> list[str]:
     for name, changes in REMEDIES.items():
         remedied = paired_runs.groups(shelf, "tiny", data, **{"augmentation": "none", **changes})
         if gain := paired_runs.matched(remedied, plain, paired_runs.recall):
-            gains.append(f"{name} {points(gain)}")
+            gains.append(f"{name} {gain.points()}")
     return gains
 
 
@@ -204,7 +203,7 @@ def _contrast(shelf: Shelf, name: str, one: dict[str, Any], other: dict[str, Any
         usual = {"loss": "cross_entropy", "augmentation": protocols.recipe(model, data).augmentation}
         a, b = (paired_runs.groups(shelf, model, data, **usual | changes) for changes in (one, other))
         if gap := paired_runs.matched(a, b):
-            texts.append(f"{MODELS[model]}, {TITLES[data]}, {name}: {points(gap)}")
+            texts.append(f"{MODELS[model]}, {TITLES[data]}, {name}: {gap.points()}")
     return _joined(texts)
 
 
@@ -215,7 +214,7 @@ def networks(shelf: Shelf) -> str:
         usual = {"loss": "cross_entropy", "augmentation": protocols.recipe("iitk2023_model2", data).augmentation}
         one, two = (paired_runs.groups(shelf, model, data, **usual) for model in MODELS)
         if gap := paired_runs.matched(two, one):
-            texts.append(f"{TITLES[data]}, Model 2 minus Model 1: {points(gap)}")
+            texts.append(f"{TITLES[data]}, Model 2 minus Model 1: {gap.points()}")
     return _joined(texts)
 
 
@@ -227,7 +226,7 @@ def forest(shelf: Shelf) -> str:
     right = dict(zip(found.values["names"], found.arrays["predicted"] == labels, strict=True))
     own, trees = right["the network itself"], right["random forest on its features"]
     gap = statistics.paired_bootstrap_difference(trees, own, clusters=people)
-    return f"CK+48, Model 2's features, forest minus network: {points(gap)}, n = {gap.n}, one fold"
+    return f"CK+48, Model 2's features, forest minus network: {gap.points()}, n = {gap.n}, one fold"
 
 
 def hyperparameters(shelf: Shelf) -> str:
@@ -257,7 +256,7 @@ def transfer(shelf: Shelf) -> str:
         return NOT_MEASURED
     (_, scratch), (_, tuned) = sorted(found.items())
     gap = paired_runs.paired(tuned.runs, scratch.runs)
-    return f"compact, CK+48, pre-trained on FER2013 minus from random weights: {points(gap)}" if gap else NOT_MEASURED
+    return f"compact, CK+48, pre-trained on FER2013 minus from random weights: {gap.points()}" if gap else NOT_MEASURED
 
 
 def elsewhere(shelf: Shelf) -> str:

@@ -45,6 +45,5 @@ __all__ = [
     "results_table",
     "run_study",
     "siblings",
-    "together",
     "with_weights",
 ]

@@ -203,8 +203,7 @@ def test_budget_turns_agreement_into_what_is_missing(tmp_path: Path) -> None:
     first, second = tables.label_noise(Measurement(tmp_path / "votes"))
     assert (first.interval.estimate, first.interval.low, first.interval.high) == pytest.approx((0.33, 0.31, 0.35))
     assert tables.sample_size(0.65, 3589).interval.estimate == pytest.approx(0.0156, abs=1e-4)
-    table = tables.budget([second, first])
-    assert list(table["points"]) == ["+33.0 [31.0, 35.0]", "+30.0 [31.0, 35.0]"]
+    assert second.interval.points() == "+30.0 [31.0, 35.0]"
 
 
 def test_the_largest_bar_of_each_source_and_kind_is_kept_whatever_its_sign() -> None:
@@ -237,7 +236,7 @@ def test_figures_show_every_price(grouped: dict[str, list[Record]]) -> None:
 
 
 def test_points_are_signed() -> None:
-    assert tables.points(Interval(0.1234, -0.01, 0.2, 0.95, 3, "")) == "+12.3 [-1.0, 20.0]"
+    assert Interval(0.1234, -0.01, 0.2, 0.95, 3, "").points() == "+12.3 [-1.0, 20.0]"
 
 
 # ---------------------------------------------------------------- networks of the reports

@@ -371,7 +371,6 @@ def every_figure(profile):
         "comparison": plots.comparison(["A", "B"], ends, reported=[None, 0.6505], references={"x": 0.2}, **p),
         "confusion_matrices": plots.confusion_matrices({"A": counts, "B": counts}, names, **p),
         "confusion_matrix": plots.confusion_matrix(counts, names, **p),
-        "correlation": plots.correlation(np.corrcoef(rng.normal(size=(3, 9))), names, **p),
         "error_budget": plots.error_budget([tables.sample_size(0.5, 60)], **p),
         "faces": plots.faces(images[:3], **synthetic),
         "forest": plots.forest({"data": [price]}, **p),

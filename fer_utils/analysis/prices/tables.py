@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 from scipy import stats as scipy_stats
 
@@ -26,7 +25,7 @@ def table(prices: Sequence[Price]) -> pd.DataFrame:
     rows = [
         {
             "shortcut": p.shortcut,
-            "points [95 %]": points(p.interval),
+            "points [95 %]": p.interval.points(),
             "each seed": ", ".join(f"{100 * s:+.1f}" for s in p.seeds) or "–",
             "compared": p.compared,
             "interval": p.interval.method,
@@ -37,16 +36,13 @@ def table(prices: Sequence[Price]) -> pd.DataFrame:
     return pd.DataFrame(rows).set_index("shortcut")
 
 
-def points(interval: Interval) -> str:
-    """A difference as text, such as `+17.3 [14.1, 20.6]`."""
-    return interval.points()
-
-
 def markdown(prices: Mapping[str, Sequence[Price]]) -> str:
     """The same for a page, data by data; says so when there is nothing yet."""
     lines = ["| data | shortcut | points of accuracy [95 % interval] | compared | seeds |", "|---|---|---|---|---|"]
     for data, group in prices.items():
-        lines += [f"| {data} | {p.shortcut} | **{points(p.interval)}** | {p.compared} | {_seeds(p)} |" for p in group]
+        for p in group:
+            seeds = len(p.seeds) or "–"
+            lines.append(f"| {data} | {p.shortcut} | **{p.interval.points()}** | {p.compared} | {seeds} |")
     return "\n".join(lines) if len(lines) > 2 else "Not measured yet."
 
 
@@ -137,22 +133,9 @@ def _design(record: Record) -> str | None:
 
 def _complete(runs: Mapping[str, Sequence[Record]]) -> dict[str, list[Record]] | None:
     """The runs of those seeds that have all folds under every key; None where there is no such seed."""
-    seeds = [{s for s, group in by_seed(rs).items() if len(group) == _folds(group[0])} for rs in runs.values()]
-    common = sorted(set.intersection(*seeds))
-    chosen = {k: sorted((r for r in rs if r.config.seed in common), key=_order) for k, rs in runs.items()}
-    return chosen if common else None
-
-
-def _folds(record: Record) -> int:
-    return record.config.split.n_folds if record.config.split.kind == "kfold" else 1
-
-
-def _order(record: Record) -> tuple[int, int]:
-    return record.config.seed, record.config.split.fold
-
-
-def _seeds(price: Price) -> str:
-    return str(len(price.seeds)) if price.seeds else "–"
+    groups = {key: by_seed(found) for key, found in runs.items()}
+    common = sorted(set.intersection(*({s for s, g in seeds.items() if whole(g)} for seeds in groups.values())))
+    return {key: [r for s in common for r in seeds[s]] for key, seeds in groups.items()} if common else None
 
 
 @dataclass(frozen=True)
@@ -225,12 +208,3 @@ def sample_size(accuracy: float, n: int) -> Share:
     half = (ends.high - ends.low) / 2
     interval = Interval(half, half, half, 0.95, n, "Wilson")
     return Share("Test images (half of the 95 % interval)", interval, "chance", f"arithmetic, {n:,} images")
-
-
-def budget(shares: Sequence[Share]) -> pd.DataFrame:
-    """The error budget as a table, largest first."""
-    order = np.argsort([-abs(share.interval.estimate) for share in shares], kind="stable")
-    rows = [
-        {"what": (s := shares[i]).name, "points": points(s.interval), "kind": s.kind, "source": s.source} for i in order
-    ]
-    return pd.DataFrame(rows).set_index("what")

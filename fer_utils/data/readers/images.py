@@ -68,15 +68,6 @@ class Decoded:
     coloured: bool
 
 
-def decode(path: Path, rules: Rules = PUBLISHED) -> np.ndarray:
-    """One image file as uint8 (48, 48); see `face_of`.
-
-    Raises:
-        ValueError, FileNotFoundError: see `face_of`; or there is no such file.
-    """
-    return face_of(read(path, rules), path, rules).face
-
-
 def read(path: Path, rules: Rules) -> bytes:
     """A file's content.
 

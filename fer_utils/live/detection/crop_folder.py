@@ -35,7 +35,7 @@ INTERRUPTED = 130
 
 
 @dataclass
-class RightAnswers:
+class Tally:
     """What has been done: how many faces were cropped, and which pictures had none or several or cannot be read."""
 
     cropped: int = 0
@@ -67,7 +67,7 @@ def crop(source: Path, out: Path, detector: Detector, largest: bool = False) -> 
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise ValueError(f"Faces are cropped into a new folder; {out} is there already. Name another.")
     pictures = list(kinds.files(source, out, kinds.IMAGES))
-    tally = RightAnswers(failed=kinds.left_out(source, out))
+    tally = Tally(failed=kinds.left_out(source, out))
     if not pictures:
         besides = f"; {len(tally.failed):,} files are of kinds that are not read" if tally.failed else ""
         raise ValueError(f"A folder of pictures holds some ({', '.join(kinds.IMAGES)}); {source} has none{besides}.")
@@ -81,7 +81,7 @@ def crop(source: Path, out: Path, detector: Detector, largest: bool = False) -> 
     return 1 if tally.failed else 0
 
 
-def _all(pictures: list[Path], source: Path, out: Path, detector: Detector, largest: bool, tally: RightAnswers) -> bool:
+def _all(pictures: list[Path], source: Path, out: Path, detector: Detector, largest: bool, tally: Tally) -> bool:
     """Crop every picture; returns whether Ctrl-C came in between."""
     taken: set[Path] = set()
     with (out / TABLE).open("w", newline="", encoding="utf-8", errors="surrogateescape") as file:
@@ -105,7 +105,7 @@ def _free(target: Path, taken: set[Path]) -> Path:
     return found
 
 
-def _one(path: Path, target: Path, detector: Detector, largest: bool, tally: RightAnswers) -> list[Any]:
+def _one(path: Path, target: Path, detector: Detector, largest: bool, tally: Tally) -> list[Any]:
     """Crop one picture; its row of the table."""
     try:
         frame = read_image(path)
@@ -139,7 +139,7 @@ def _copy_labels(source: Path, out: Path) -> int:
     return len(labels)
 
 
-def _say(tally: RightAnswers, out: Path, n_labels: int, largest: bool) -> None:
+def _say(tally: Tally, out: Path, n_labels: int, largest: bool) -> None:
     labels = f", and {n_labels:,} label files copied" if n_labels else ""
     print(f"{tally.cropped:,} faces cropped into {out}{labels}; {out / TABLE} says what was found in every picture.")
     several = "several faces, the largest cropped" if largest else "several faces, none cropped (--largest takes one)"

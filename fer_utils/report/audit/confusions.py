@@ -8,7 +8,6 @@ from fer_utils import study
 from fer_utils.analysis import trained_networks
 from fer_utils.analysis.eda import TITLES
 from fer_utils.evaluation import intervals, statistics
-from fer_utils.evaluation.statistics import Interval
 from fer_utils.records import Measurement, is_done
 from fer_utils.report import headlines, paired_runs
 from fer_utils.report.audit.verdicts import NOT_MEASURED
@@ -75,7 +74,7 @@ def _against_next(pooled: Pooled, label: str, answer: str) -> str:
     gap = statistics.paired_bootstrap_difference(said == named, said == rival, clusters=people)
     return (
         f"{label} as {answer} {shares[named].percent()} %, as {pooled.class_names[rival]} {shares[rival].percent()} %, "
-        f"difference {_points(gap)}, n = {gap.n}"
+        f"difference {gap.points()} points, n = {gap.n}"
     )
 
 
@@ -128,8 +127,3 @@ def two_dense_layers(shelf: Shelf) -> str:
 
 def _code(pooled: Pooled, expression: str) -> int:
     return next(code for code, name in enumerate(pooled.class_names) if name.startswith(expression))
-
-
-def _points(interval: Interval) -> str:
-    low, high = 100 * interval.low, 100 * interval.high
-    return f"{100 * interval.estimate:+.1f} [{low:.1f}, {high:.1f}] points"

@@ -6,12 +6,11 @@ Comes in: a `Search`. Goes out: a measurement record of its trials, each of whic
 """
 
 from fer_utils.study.tuning.plans import SPACES, Search, final, hyperband_plan, plan, space_table
-from fer_utils.study.tuning.searches import all_on_record, available, full_length, on_record, search, trials, winner
+from fer_utils.study.tuning.searches import available, full_length, on_record, search, trials, winner
 
 __all__ = [
     "SPACES",
     "Search",
-    "all_on_record",
     "available",
     "final",
     "full_length",

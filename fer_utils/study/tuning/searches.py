@@ -17,15 +17,9 @@ import pandas as pd
 
 from fer_utils import records
 from fer_utils.data import load
-from fer_utils.files.paths import project_root, store_for
+from fer_utils.files.paths import store_for
 from fer_utils.records import Measurement
 from fer_utils.study.tuning.plans import Search
-
-
-def all_on_record(model: str, dataset: str) -> list[Measurement]:
-    """The committed searches of a network on a real dataset, whatever their budget; none is an empty list."""
-    found = sorted((project_root() / "reports/measurements").glob(f"tuning-{dataset}-{model}-*"))
-    return [Measurement(path) for path in found if records.is_done(path)]
 
 
 def on_record(search: Search, *, fingerprint: str | None = None, store: Path | None = None) -> Measurement | None:
