@@ -176,7 +176,11 @@ def test_interruption_keeps_what_is_done(
         return draw(*arguments)
 
     monkeypatch.setattr(predict_module, "draw", interrupted)
-    assert predict([*sources, tmp_path / "later.png"], tmp_path / "out", quick) == INTERRUPTED
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background jobs ignore it
+    try:
+        assert predict([*sources, tmp_path / "later.png"], tmp_path / "out", quick) == INTERRUPTED
+    finally:
+        signal.signal(signal.SIGINT, before)
     assert "Stopped: 3 of 5 files are done and kept." in capsys.readouterr().err
     assert [row["file"] for row in rows(tmp_path / "out")] == [str(s) for s in (*sources[:3], *sources[3:] * 5)]
     capture = cv2.VideoCapture(str(tmp_path / "out/v.mp4"))
