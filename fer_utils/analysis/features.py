@@ -128,4 +128,3 @@ def table(values: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> pd.Dat
         for name, said, gain in zip(values["names"], answers, gains(arrays), strict=True)
     }
     return pd.DataFrame.from_dict(rows, orient="index")
-

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,7 @@ from fer_utils.analysis.prices import tables
 from fer_utils.analysis.prices.experiments import PROTOCOL
 from fer_utils.evaluation import intervals
 from fer_utils.files.writing import atomic
-from fer_utils.records import Record, find_all
+from fer_utils.records import Measurement, Record, find_all
 from fer_utils.records.config import RunConfig
 from fer_utils.report import headlines, model_card, one_page, records_index
 from fer_utils.report.audit import claims, contradictions, counterparts, granularity
@@ -47,7 +47,7 @@ def markdown(records: Sequence[Record]) -> str:
     groups = sorted((g for g in by_configuration(final) if whole(g)), key=_order)
     rows = [_row(group) for group in groups]
     if not rows:
-        return "Not measured yet."
+        return tables.NOT_YET
     return "\n".join([_HEADER, "|" + "---|" * _HEADER.count(" | ") + "---|", *rows])
 
 
@@ -149,38 +149,42 @@ def pipes(table: pd.DataFrame) -> str:
 
 def speed(store: Path) -> str:
     """What `make bench` has put on record, machine by machine."""
-    found = [records.Measurement(path).values for path in sorted(store.glob("speed-*")) if records.is_done(path)]
+    found = (measurement.values for measurement in _every(store, "speed-*"))
     texts = [f"{v['machine']}.\n\n" + "\n".join(pipes(pd.DataFrame(**part)) for part in v["tables"]) for v in found]
-    return "\n".join(texts).rstrip() or "Not measured yet."
+    return "\n".join(texts).rstrip() or tables.NOT_YET
 
 
 def harness_table(store: Path) -> str:
     """What `make bench` has put on record of training speed, alone and in the harness, machine by machine."""
     texts = []
-    for path in sorted(path for path in store.glob("harness-*") if records.is_done(path)):
-        values = records.Measurement(path).values
+    for values in (measurement.values for measurement in _every(store, "harness-*")):
         table = pd.DataFrame.from_dict(values["networks"], orient="index")
         table = table.rename_axis("network, precision").reset_index()
         table[["bare", "fed"]] = table[["bare", "fed"]].map("{:,.0f}".format)
         table["added"] = table["added"].map("{:+.1%}".format).str.replace("%", " %")
         names = {"bare": "bare step, images/s", "fed": "in the harness, images/s", "added": "time added"}
         texts.append(f"{values['machine']}.\n\n{pipes(table.rename(columns=names))}")
-    return "\n".join(texts).rstrip() or "Not measured yet."
+    return "\n".join(texts).rstrip() or tables.NOT_YET
+
+
+def _every(store: Path, pattern: str) -> Iterator[Measurement]:
+    """The finished measurements whose names fit, by name."""
+    return (records.Measurement(path) for path in sorted(store.glob(pattern)) if records.is_done(path))
 
 
 def growth_table(store: Path) -> str:
     """What `make bench` has put on record of time and memory over the number of images, machine by machine."""
     texts = []
-    for path in sorted(path for path in store.glob("growth-*") if records.is_done(path)):
-        values = records.Measurement(path).values
+    for measurement in _every(store, "growth-*"):
+        values = measurement.values
         table = pd.DataFrame(**values["growth"])
         named = {"time": "exponent of time (1: linear)", "memory": "copies of an image in memory"}
         found = growth.slopes(table).rename(columns=named)
         largest = table.groupby("step", sort=False)[["images", "seconds", "images/s"]].last()
         joined = largest.round(1).join(found.round(2)).reset_index()
         joined[["images", "images/s"]] = joined[["images", "images/s"]].map("{:,.0f}".format)
-        texts.append(f"{values['machine']}. {_workers(path)}\n\n{pipes(joined)}")
-    return "\n".join(texts).rstrip() or "Not measured yet."
+        texts.append(f"{values['machine']}. {_workers(measurement.path)}\n\n{pipes(joined)}")
+    return "\n".join(texts).rstrip() or tables.NOT_YET
 
 
 def _workers(growth_path: Path) -> str:
@@ -200,7 +204,7 @@ def blocks(store: Path) -> dict[str, str]:
         "results": markdown(find_all(store)),
         "prices": f"{tables.markdown(tables.on_record(store))}\n\n{tables.notes(store)}".rstrip(),
         "speed": speed(store.parent / "measurements"),
-        "precision": pipes(tables.precision(store)).rstrip() if len(tables.precision(store)) else "Not measured yet.",
+        "precision": tables.NOT_YET if (priced := tables.precision(store)).empty else pipes(priced).rstrip(),
         "harness": harness_table(store.parent / "measurements"),
         "growth": growth_table(store.parent / "measurements"),
         "counterparts": "\n".join(f"### {key}\n\n{pipes(counterparts.table(key))}" for key in claims.KEYS).rstrip(),

@@ -236,7 +236,9 @@ def main() -> None:
     """Measure what the harness adds to the bare step, in both precisions, and print it; write it if asked."""
     parser = argparse.ArgumentParser(prog="python -m fer_utils.study.speed_probe", description=main.__doc__)
     parser.add_argument("--record", metavar="NAME", help="also write the measurement record harness-NAME")
-    parser.add_argument("--networks", nargs="+", default=["iitk2023_model1", "iitk2023_model2", "cutm2024"])
+    known = [row.model for row in protocols.REPORTED if row.dataset == "fer2013"]
+    usual = ["iitk2023_model1", "iitk2023_model2", "cutm2024"]
+    parser.add_argument("--networks", nargs="+", choices=known, default=usual)
     parser.add_argument("--images", type=int, default=2560, help="in each timing (default: 2,560)")
     options = parser.parse_args()
     where = f"{backend.device()}; load average before the start {load():.1f}"
@@ -245,7 +247,7 @@ def main() -> None:
     for name in options.networks:
         (config,) = protocols.configs(name, "fer2013", "sound")
         for precision in ("float32", "mixed_bfloat16"):
-            steps = max(1, options.images // config.batch_size)
+            steps = max(_WARM, options.images // config.batch_size)
             rows[f"{name}, {precision}"] = overhead(replace(config, precision=precision), steps)
             print(f"{name}, {precision}: {_in_words(rows[f'{name}, {precision}'])}", flush=True)
     if options.record:

@@ -11,7 +11,8 @@ from fer_utils.records.config import RunConfig, in_words
 from fer_utils.study import protocols
 from fer_utils.study.pooling import by_configuration, of_common_seeds, right_answers, whole
 
-COMPARED = "one random hold-out − folds of subjects, last epochs"
+COMPARED = "one random hold-out{} − folds of subjects{}, last epochs"
+"""What is subtracted from what; in the places stand the seeds of both sides where their numbers differ."""
 
 
 def prices(model: str, store: Path | None = None) -> list[Price]:
@@ -32,8 +33,7 @@ def prices(model: str, store: Path | None = None) -> list[Price]:
         runs = of_common_seeds(*(side[epochs, modified] for side in sides))
         one, other = (right_answers(side, "last") for side in runs)
         seeds = [f" ({n} seed{'s' * (n > 1)})" for n in (len(one.accuracy), len(other.accuracy))]
-        first, second = seeds if seeds[0] != seeds[1] else ("", "")
-        compared = f"one random hold-out{first} − folds of subjects{second}, last epochs" if first else COMPARED
+        compared = COMPARED.format(*(seeds if seeds[0] != seeds[1] else ("", "")))
         name = f"Random split of images, {model}, {sum(epochs)} epochs{modified}"
         found.append(price(name, compared, one, other, "leak", rest))
     return found

@@ -19,6 +19,9 @@ from fer_utils.records import Measurement, Record
 from fer_utils.study.pooling import EPOCHS, by_configuration, by_seed, right_answers, whole
 from fer_utils.study.protocols import REPORTED
 
+NOT_YET = "Not measured yet."
+"""What a page says in place of a table."""
+
 
 def table(prices: Sequence[Price]) -> pd.DataFrame:
     """One row per price, in points of accuracy, with what is compared, drawn again, and not shown."""
@@ -43,7 +46,7 @@ def markdown(prices: Mapping[str, Sequence[Price]]) -> str:
         for p in group:
             seeds = len(p.seeds) or "–"
             lines.append(f"| {data} | {p.shortcut} | **{p.interval.points()}** | {p.compared} | {seeds} |")
-    return "\n".join(lines) if len(lines) > 2 else "Not measured yet."
+    return "\n".join(lines) if len(lines) > 2 else NOT_YET
 
 
 def on_record(store: Path | None = None) -> dict[str, list[Price]]:

@@ -101,7 +101,8 @@ def leak(model: str) -> Check:
     def check(reports: Path | None) -> str:
         found = confirmations.prices(model, _runs(reports))
         texts = (f"{price.shortcut.partition(', ')[2]}: {price.interval.points()}" for price in found)
-        return f"on record: {confirmations.COMPARED}, in points: {'; '.join(texts)}" if found else NOT_MEASURED
+        compared = confirmations.COMPARED.format("", "")
+        return f"on record: {compared}, in points: {'; '.join(texts)}" if found else NOT_MEASURED
 
     return check
 
