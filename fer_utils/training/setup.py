@@ -17,7 +17,7 @@ from fer_utils.data.splits import Split
 from fer_utils.files.writing import MAX_BYTES
 from fer_utils.models import losses
 from fer_utils.records.config import Phase, RunConfig
-from fer_utils.training import backend, devices
+from fer_utils.training import backend, devices, normalization
 
 
 class NotOnRecord(FileNotFoundError):
@@ -144,7 +144,9 @@ def build(config: RunConfig, n_classes: int) -> keras.Model:
         options["head_l2"] = config.head_l2
     size = None if any(phase.size for phase in config.phases) else 48
     with backend.precision(config.precision):
-        return models.build(config.model, n_classes=n_classes, size=size, seed=config.seed, **options)
+        model = models.build(config.model, n_classes=n_classes, size=size, seed=config.seed, **options)
+    normalization.fuse(model)
+    return model
 
 
 def build_float32(config: RunConfig, n_classes: int) -> keras.Model:
