@@ -160,10 +160,11 @@ def harness_table(store: Path) -> str:
     for values in (measurement.values for measurement in _every(store, "harness-*")):
         table = pd.DataFrame.from_dict(values["networks"], orient="index")
         table = table.rename_axis("network, precision").reset_index()
-        table[["bare", "fed"]] = table[["bare", "fed"]].map("{:,.0f}".format)
+        names = {"plain": "Keras's own layers", "bare": "bare step", "fed": "in the harness"}
+        ways = {way: f"{name}, images/s" for way, name in names.items()}
+        table[list(ways)] = table[list(ways)].map("{:,.0f}".format)
         table["added"] = table["added"].map("{:+.1%}".format).str.replace("%", " %")
-        names = {"bare": "bare step, images/s", "fed": "in the harness, images/s", "added": "time added"}
-        texts.append(f"{values['machine']}.\n\n{pipes(table.rename(columns=names))}")
+        texts.append(f"{values['machine']}.\n\n{pipes(table.rename(columns=ways | {'added': 'time added'}))}")
     return "\n".join(texts).rstrip() or tables.NOT_YET
 
 

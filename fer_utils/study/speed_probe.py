@@ -50,10 +50,12 @@ class _Timed:
         n_classes = 8 if config.dataset == "ferplus" else 7
         options = {name: value for name, value in config.model_options.items() if name != "weights"}
         self.model = setup.build(replace(config, model_options=options), n_classes)
-        self.model.compile(
-            setup.optimizer(config, config.phases[0], 100), losses.get(config.loss), metrics=["accuracy"],
-            jit_compile=backend.jit_compile(),
-        )  # fmt: skip
+        self.unchanged = keras.Model.from_config(self.model.get_config())  # its layers compute as Keras has them
+        for model in (self.model, self.unchanged):
+            model.compile(
+                setup.optimizer(config, config.phases[0], 100), losses.get(config.loss), metrics=["accuracy"],
+                jit_compile=backend.jit_compile(),
+            )  # fmt: skip
         generator = np.random.default_rng(0)
         self.images = generator.integers(0, 256, (n * config.batch_size, 48, 48), dtype=np.uint8)
         self.labels = generator.integers(0, n_classes, len(self.images))
@@ -67,12 +69,19 @@ class _Timed:
         )  # fmt: skip
         self.model.fit(backend.feed(batches), epochs=1, shuffle=False, verbose=0)
 
+    def plain(self, steps: int) -> None:
+        """Steps on one batch that stays in memory, by Keras's own layers."""
+        self._repeat(self.unchanged, steps)
+
     def bare(self, steps: int) -> None:
-        """Steps on one batch that stays in memory."""
+        """The same by the layers that the study trains with."""
+        self._repeat(self.model, steps)
+
+    def _repeat(self, model: keras.Model, steps: int) -> None:
         batch = slice(0, self.config.batch_size)
         images = augmentation.prepare(self.images[batch], self.size or 48)
         for _ in range(steps):
-            self.model.train_on_batch(images, self.labels[batch])
+            model.train_on_batch(images, self.labels[batch])
 
     def rate(self, train: Callable[[int], None], steps: int) -> float:
         """Images a second of `train(steps)`."""
@@ -102,21 +111,24 @@ def fed(config: RunConfig, size: int | None, steps: int = STEPS, meeting: Path |
 
 
 def overhead(config: RunConfig, steps: int = 40, rounds: int = 5) -> dict[str, float]:
-    """What the harness adds to the bare training step: feeding and augmenting, for one network.
+    """What faster layers save of one network's bare training step, and what feeding and augmenting add to it.
 
     Args:
         config: a run.
         steps: of each timing.
-        rounds: timings of each, in turns, so that other work on the machine disturbs both alike; medians count.
+        rounds: timings of each, in turns, so that other work on the machine disturbs all alike; medians count.
 
     Returns:
-        `bare` and `fed` in images a second, and `added`, the share by which a fed step takes longer.
+        `plain` (Keras's own layers), `bare` and `fed` in images a second, and `added`, the share by which a fed step
+        takes longer than a bare one.
     """
     timed = _Timed(config, None, steps)
-    timed.bare(_WARM), timed.fed(_WARM)
-    pairs = [(timed.rate(timed.bare, steps), timed.rate(timed.fed, steps)) for _ in range(rounds)]
-    bare, with_harness = np.median(pairs, axis=0)
-    return {"bare": float(bare), "fed": float(with_harness), "added": float(np.median([b / f - 1 for b, f in pairs]))}
+    ways = (timed.plain, timed.bare, timed.fed)
+    for train in ways:
+        train(_WARM)
+    found = np.array([[timed.rate(train, steps) for train in ways] for _ in range(rounds)])
+    medians = dict(zip(("plain", "bare", "fed"), np.median(found, axis=0).tolist(), strict=True))
+    return medians | {"added": float(np.median(found[:, 1] / found[:, 2] - 1))}
 
 
 def speeds(name: str | None = None, workers: int = 1) -> dict[str, float]:
@@ -233,13 +245,12 @@ def paying(found: Sequence[queue.Item], steps: int = STEPS) -> int:
 
 
 def main() -> None:
-    """Measure what the harness adds to the bare step, in both precisions, and print it; write it if asked."""
+    """Time the step by Keras's own layers, by faster ones and in the harness, in both precisions; write it if asked."""
     parser = argparse.ArgumentParser(prog="python -m fer_utils.study.speed_probe", description=main.__doc__)
     parser.add_argument("--record", metavar="NAME", help="also write the measurement record harness-NAME")
     known = [row.model for row in protocols.REPORTED if row.dataset == "fer2013"]
-    usual = ["iitk2023_model1", "iitk2023_model2", "cutm2024"]
-    parser.add_argument("--networks", nargs="+", choices=known, default=usual)
-    parser.add_argument("--images", type=int, default=2560, help="in each timing (default: 2,560)")
+    parser.add_argument("--networks", nargs="+", choices=known, default=known)
+    parser.add_argument("--images", type=int, default=1280, help="in each timing (default: 1,280)")
     options = parser.parse_args()
     where = f"{backend.device()}; load average before the start {load():.1f}"
     print(where, flush=True)
@@ -256,7 +267,8 @@ def main() -> None:
 
 
 def _in_words(found: Mapping[str, float]) -> str:
-    return f"bare {found['bare']:.0f} images/s, in the harness {found['fed']:.0f}: {100 * found['added']:+.1f} %"
+    plain, bare, fed = (f"{found[way]:.0f}" for way in ("plain", "bare", "fed"))
+    return f"{plain} images/s by Keras's layers, {bare} by faster ones, {fed} fed: {100 * found['added']:+.1f} %"
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Settings that differ between Keras's backends; beside `normalization` the only module that imports TensorFlow."""
+"""Settings that differ between Keras's backends; beside `faster_layers` the only module that imports TensorFlow."""
 
 from __future__ import annotations
 

@@ -17,7 +17,7 @@ from fer_utils.data.splits import Split
 from fer_utils.files.writing import MAX_BYTES
 from fer_utils.models import losses
 from fer_utils.records.config import Phase, RunConfig
-from fer_utils.training import backend, devices, normalization
+from fer_utils.training import backend, devices, faster_layers
 
 
 class NotOnRecord(FileNotFoundError):
@@ -145,7 +145,7 @@ def build(config: RunConfig, n_classes: int) -> keras.Model:
     size = None if any(phase.size for phase in config.phases) else 48
     with backend.precision(config.precision):
         model = models.build(config.model, n_classes=n_classes, size=size, seed=config.seed, **options)
-    normalization.fuse(model)
+    faster_layers.quicken(model)
     return model
 
 

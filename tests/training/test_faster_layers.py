@@ -1,0 +1,131 @@
+"""The faster forms of layers: the same outputs, gradients and moving averages as Keras's own."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import keras
+import numpy as np
+import pytest
+
+from fer_utils.training import backend, faster_layers
+
+pytestmark = pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="faster on TensorFlow alone")
+Made = Callable[[], keras.layers.Layer]
+NORM = {"momentum": 0.7, "name": "layer"}
+LAYERS: dict[str, Made] = {
+    "normalization": lambda: keras.layers.BatchNormalization(**NORM),
+    "without a scale": lambda: keras.layers.BatchNormalization(scale=False, **NORM),
+    "without a shift": lambda: keras.layers.BatchNormalization(center=False, epsilon=0.01, **NORM),
+    "1x1": lambda: keras.layers.Conv2D(7, 1, name="layer"),
+    "1x1 with a stride": lambda: keras.layers.Conv2D(7, 1, (2, 3), "same", activation="relu", name="layer"),
+    "1x1 with a stride, valid": lambda: keras.layers.Conv2D(7, 1, (3, 2), "valid", use_bias=False, name="layer"),
+    "separable": lambda: keras.layers.SeparableConv2D(7, 3, padding="same", name="layer"),
+    "separable with a stride": lambda: keras.layers.SeparableConv2D(
+        4, 3, 2, "valid", depth_multiplier=2, use_bias=False, activation="relu", name="layer"
+    ),
+}
+UNCHANGED: dict[str, Made] = {
+    "3x3": lambda: keras.layers.Conv2D(7, 3, name="layer"),
+    "in groups": lambda: keras.layers.Conv2D(10, 1, groups=5, name="layer"),
+    "depthwise": lambda: keras.layers.DepthwiseConv2D(3, name="layer"),
+    "renormalized": lambda: keras.layers.BatchNormalization(renorm=True, name="layer"),
+    "over rows": lambda: keras.layers.BatchNormalization(axis=1, name="layer"),
+}
+
+
+def network(made: Made, policy: str, quick: bool) -> keras.Model:
+    """One layer over images of any size with five channels, its weights away from their start."""
+    with backend.precision(policy):
+        image = keras.Input((4, 6, 5))
+        model = keras.Model(image, made()(image))
+    generator = np.random.default_rng(3)
+    model.set_weights([generator.uniform(0.5, 2.0, w.shape).astype(np.float32) for w in model.get_weights()])
+    if quick:
+        faster_layers.quicken(model)
+    return model
+
+
+def step(model: keras.Model, images: np.ndarray, training: bool = True) -> list[np.ndarray]:
+    """Outputs of a step, gradients of a weighted sum of their sines, and the weights afterwards."""
+    import tensorflow as tf
+
+    x = tf.constant(images)
+    weight = np.random.default_rng(1).normal(size=(len(images), *model.output_shape[1:])).astype(np.float32)
+
+    @tf.function  # as `fit` calls it
+    def differentiate() -> list[tf.Tensor]:
+        with tf.GradientTape() as tape:
+            tape.watch(x)
+            outputs = keras.ops.cast(model(x, training=training), "float32")
+            scale = tf.stop_gradient(tf.reduce_max(tf.abs(outputs)))
+            total = tf.reduce_sum(tf.sin(outputs / scale) * weight)
+        return [outputs, *tape.gradient(total, [x, *model.trainable_variables])]
+
+    return [np.asarray(value) for value in differentiate()] + model.get_weights()
+
+
+def operations(model: keras.Model) -> set[str]:
+    """Types of TensorFlow's operations in a training step."""
+    import tensorflow as tf
+
+    graph = tf.function(lambda x: model(x, training=True)).get_concrete_function(tf.zeros((2, 4, 6, 5))).graph
+    return {operation.type for operation in graph.get_operations()}
+
+
+def images(n: int = 3) -> np.ndarray:
+    return np.random.default_rng(7).normal(2.0, 3.0, (n, 4, 6, 5)).astype(np.float32)
+
+
+@pytest.mark.parametrize(("policy", "close"), [("float32", 2e-6), ("mixed_bfloat16", 3e-2)])
+@pytest.mark.parametrize("kind", LAYERS)
+def test_both_forms_agree(kind: str, policy: str, close: float) -> None:
+    plain, quick = (step(network(LAYERS[kind], policy, quick), images()) for quick in (False, True))
+    assert len(plain) == len(quick) >= 3
+    for expected, found in zip(plain, quick, strict=True):
+        assert found.dtype == expected.dtype
+        np.testing.assert_allclose(found, expected, rtol=close, atol=close * np.abs(expected).max())
+
+
+@pytest.mark.parametrize("kind", LAYERS)
+def test_the_faster_operation_is_used_and_the_configuration_stays(kind: str) -> None:
+    plain, quick = network(LAYERS[kind], "float32", False), network(LAYERS[kind], "float32", True)
+    new = operations(quick) - operations(plain)
+    assert ("FusedBatchNormV3" if isinstance(quick.layers[-1], keras.layers.BatchNormalization) else "MatMul") in new
+    assert quick.layers[-1].get_config() == plain.layers[-1].get_config()
+    again = keras.Model.from_config(quick.get_config())
+    assert operations(again) == operations(plain)
+
+
+@pytest.mark.parametrize("kind", UNCHANGED)
+def test_other_layers_stay_as_they_are(kind: str) -> None:
+    plain, quick = (network(UNCHANGED[kind], "float32", quick) for quick in (False, True))
+    assert operations(plain) == operations(quick)
+    for expected, found in zip(step(plain, images()), step(quick, images()), strict=True):
+        np.testing.assert_array_equal(found, expected)
+
+
+@pytest.mark.parametrize("frozen", [False, True])
+def test_a_normalization_that_does_not_train_is_keras_own(frozen: bool) -> None:
+    plain, quick = (network(LAYERS["normalization"], "float32", quick) for quick in (False, True))
+    for model in (plain, quick):
+        model.get_layer("layer").trainable = not frozen
+    for expected, found in zip(step(plain, images(), frozen), step(quick, images(), frozen), strict=True):
+        np.testing.assert_array_equal(found, expected)
+
+
+def test_one_value_per_channel_has_no_variance() -> None:
+    image = keras.Input((1, 1, 2))
+    model = keras.Model(image, keras.layers.BatchNormalization(momentum=0.5)(image))
+    faster_layers.quicken(model)
+    model(np.array([[[[3.0, -1.0]]]], np.float32), training=True)
+    mean, variance = model.get_weights()[2:]
+    np.testing.assert_allclose(mean, [1.5, -0.5])
+    np.testing.assert_allclose(variance, [0.5, 0.5])
+
+
+@pytest.mark.parametrize("answer", [True, "auto"])
+def test_where_xla_compiles_nothing_changes(answer: object, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(backend, "jit_compile", lambda: answer)
+    for made in LAYERS.values():
+        assert operations(network(made, "float32", True)) == operations(network(made, "float32", False))
