@@ -71,6 +71,7 @@ class RunConfig:
             ranges (0 turns it off, flips included).
         augmentation_rare: another such name for the images of rare classes, those with fewer training images than
             the mean class; `""` treats all alike.
+        mixup, cutmix: alpha of `fer_utils.data.mixing.MixedBatches`; 0 for images that are not mixed.
         optimizer: `"adam"` or `"sgd"` (Nesterov, `momentum`); `weight_decay` is decoupled (Keras's).
         batch_size: images a step.
         class_weights: `"balanced"` weighs each image by n / (k · images of its class).
@@ -85,6 +86,8 @@ class RunConfig:
         start_from: id of a finished run whose weights this one starts from (`fer_utils.training.weights.start`), with
             `":<kept epoch>"` behind it for another than its first; `""` starts at random.
         seed: of weights, order, augmentation and dropout.
+        weight_averaging: what is scored and kept after an epoch is the moving average of the weights over the steps of
+            its phase, with this momentum (such as 0.999); 0 for the weights themselves.
         precision: Keras's dtype policy of the network while it trains. Under `"mixed_bfloat16"` the layers compute in
             bfloat16; variables, logits, losses and statistics stay float32, and what is scored and saved at the end is
             the float32 network with the trained weights.
@@ -111,6 +114,8 @@ class RunConfig:
     augmentation: str = "none"
     augmentation_strength: float = 1.0
     augmentation_rare: str = ""
+    mixup: float = 0.0
+    cutmix: float = 0.0
     optimizer: str = "adam"
     momentum: float = 0.9
     weight_decay: float = 0.0
@@ -125,6 +130,7 @@ class RunConfig:
     score_test: bool = False
     start_from: str = ""
     seed: int = 0
+    weight_averaging: float = 0.0
     precision: str = "float32"
     report: str = "study"
     protocol: str = "sound"
@@ -144,6 +150,13 @@ class RunConfig:
                 "augmentation_strength is a factor of at least 0 of a policy's ranges; got "
                 f"{self.augmentation_strength} of {self.augmentation!r}. Name a policy, or leave the strength at 1."
             )
+        if min(self.mixup, self.cutmix) < 0 or (self.mixes and self.loss != "cross_entropy"):
+            raise ValueError(
+                "mixup and cutmix are at least 0, and their labels, shares of classes, need the loss cross_entropy; "
+                f"got {self.mixup}, {self.cutmix} and {self.loss!r}. Set both to 0, or use cross_entropy."
+            )
+        if not 0 <= self.weight_averaging < 1:
+            raise ValueError(f"weight_averaging is in [0, 1); got {self.weight_averaging}. Try 0.999.")
         if not self.score_test and ("best_test" in self.keep or self.monitor == "test"):
             raise ValueError(
                 "A run that watches the test set or keeps its best epoch scores it every epoch; "
@@ -159,6 +172,11 @@ class RunConfig:
     def epochs(self) -> int:
         """Epochs of all phases."""
         return sum(phase.epochs for phase in self.phases)
+
+    @property
+    def mixes(self) -> bool:
+        """Whether training images are mixed in pairs."""
+        return max(self.mixup, self.cutmix) > 0
 
     @property
     def precision_note(self) -> str:

@@ -4,7 +4,8 @@ Comes in: a `RunConfig` and a dataset. Goes out: a `Record`, and beside it the w
 
 Read it in this order: `setup` builds what a configuration asks for, `loop` trains it epoch by epoch, `checkpoint` keeps
 a training that may be killed, `scoring` predicts with the kept weights. `backend` and `devices` hold what Keras's
-backends and several devices need, `faster_layers` makes a step on a CPU faster, `weights` finds trained weights again.
+backends and several devices need, `faster_layers` makes a step on a CPU faster, `averaging` averages weights over
+steps, `weights` finds trained ones again.
 """
 
 from __future__ import annotations

@@ -17,7 +17,7 @@ from fer_utils.files import locks
 from fer_utils.files.paths import store_for
 from fer_utils.records import Record
 from fer_utils.records.config import Phase, RunConfig
-from fer_utils.training import checkpoint, decisions, devices, recording, setup, weights
+from fer_utils.training import averaging, checkpoint, decisions, devices, recording, setup, weights
 from fer_utils.training.scoring import predict_logits
 
 
@@ -141,10 +141,12 @@ class Training:
         rate = float(keras.ops.convert_to_numpy(optimizer.learning_rate))
         bar.set_description(f"{config.model} epoch {number + 1}/{config.epochs}", refresh=False)
         fitted = self.fit(phase, bar)
-        row = {"epoch": number + 1, "phase": index + 1, "learning_rate": rate, **fitted, **self.evaluate()}
-        row["seconds"] = time.monotonic() - started
-        self.state.history.append(row)
-        self._keep()
+        with averaging.in_place(self.setup.model):
+            row = {"epoch": number + 1, "phase": index + 1, "learning_rate": rate, **fitted, **self.evaluate()}
+            row["seconds"] = time.monotonic() - started
+            self.state.history.append(row)
+            self._keep()
+        self._save()
         bar.set_postfix(loss=f"{row['loss']:.3f}", val_accuracy=f"{row['val_accuracy']:.3f}", refresh=False)
 
     def fit(self, phase: Phase, bar: tqdm) -> dict[str, float]:
@@ -180,14 +182,17 @@ class Training:
         self.compiled = phase
 
     def _keep(self) -> None:
-        """Save the weights of an epoch to be kept, and a checkpoint when it is time; superseded files go with it."""
-        kept = decisions.kept_epochs(self.setup.config, self.state.history)
-        for name in (name for name, epoch in kept.items() if epoch == self.state.epoch):
-            checkpoint.save_weights(self.setup.model, records.weights_path(self.folder, name, self.state.epoch))
+        """Save the weights of an epoch to be kept."""
+        for name, epoch in decisions.kept_epochs(self.setup.config, self.state.history).items():
+            if epoch == self.state.epoch:
+                checkpoint.save_weights(self.setup.model, records.weights_path(self.folder, name, epoch))
+
+    def _save(self) -> None:
+        """Save a checkpoint when it is time; superseded files go with it."""
         if time.monotonic() - self.saved_at >= self.checkpoint_seconds:
             checkpoint.save(self.path, self.state, self.setup.model)
             self.saved_at = time.monotonic()
-            checkpoint.prune(self.folder, kept)
+            checkpoint.prune(self.folder, decisions.kept_epochs(self.setup.config, self.state.history))
 
     def _progress_bar(self) -> tqdm:
         """Off in log files, and in notebooks (whose bars do not ask TQDM_DISABLE themselves) when that is set."""

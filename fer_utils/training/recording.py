@@ -10,7 +10,7 @@ import pandas as pd
 from fer_utils import models, records
 from fer_utils.records import Record
 from fer_utils.records.config import RECIPE_VERSION
-from fer_utils.training import backend, checkpoint, decisions, scoring
+from fer_utils.training import averaging, backend, checkpoint, decisions, scoring
 from fer_utils.training import setup as assembly
 from fer_utils.training.setup import Setup
 
@@ -31,7 +31,8 @@ def write(setup: Setup, state: checkpoint.State, folder: Path, parent: Record | 
     kept = decisions.kept_epochs(config, state.history)
     if "last" in config.keep or not kept:  # early stopping may come before any epoch that was to be kept
         kept["last"] = state.epoch
-        checkpoint.save_weights(setup.model, records.weights_path(folder, "last", state.epoch))
+        with averaging.in_place(setup.model):
+            checkpoint.save_weights(setup.model, records.weights_path(folder, "last", state.epoch))
     kept = {name: kept[name] for name in (*config.keep, "last") if name in kept}
     files = {name: records.weights_path(folder, name, epoch) for name, epoch in kept.items()}
     in_float32 = config.precision == "float32"

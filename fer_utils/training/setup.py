@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import keras
@@ -12,12 +13,12 @@ import numpy as np
 from sklearn.utils.class_weight import compute_sample_weight
 
 from fer_utils import models
-from fer_utils.data import FaceDataset, augmentation, splits
+from fer_utils.data import FaceDataset, augmentation, mixing, splits
 from fer_utils.data.splits import Split
 from fer_utils.files.writing import MAX_BYTES
 from fer_utils.models import losses
 from fer_utils.records.config import Phase, RunConfig
-from fer_utils.training import backend, devices, faster_layers
+from fer_utils.training import averaging, backend, devices, faster_layers
 
 
 class NotOnRecord(FileNotFoundError):
@@ -91,7 +92,8 @@ def compile_for(setup: Setup, phase: Phase) -> None:
     """Give the network a fresh optimizer for `phase`, and freeze all but its head where the phase asks for it."""
     for layer in setup.model.layers[:-1]:
         layer.trainable = phase.trainable == "all"
-    accuracy = keras.metrics.CategoricalAccuracy if setup.soft else keras.metrics.SparseCategoricalAccuracy
+    shares = setup.soft or setup.config.mixes
+    accuracy = keras.metrics.CategoricalAccuracy if shares else keras.metrics.SparseCategoricalAccuracy
     setup.model.compile(
         optimizer(setup.config, phase, setup.steps), setup.loss, metrics=[accuracy("accuracy")],
         jit_compile=backend.jit_compile(),
@@ -102,7 +104,10 @@ def compile_for(setup: Setup, phase: Phase) -> None:
 def batches(setup: Setup, phase: Phase, epoch: int) -> augmentation.Batches:
     """One epoch's images, augmented and in random order, as a pure function of (seed, epoch)."""
     config, dataset = setup.config, setup.dataset
-    return augmentation.Batches(
+    kind: Callable[..., augmentation.Batches] = augmentation.Batches
+    if config.mixes:
+        kind = partial(mixing.MixedBatches, n_classes=dataset.n_classes, mixup=config.mixup, cutmix=config.cutmix)
+    return kind(
         dataset.images,
         setup.targets(setup.train_rows),
         draws(config, dataset.labels, setup.split.train, setup.train_rows, epoch),
@@ -196,10 +201,13 @@ def optimizer(config: RunConfig, phase: Phase, steps: int) -> keras.optimizers.O
             warmup_target=phase.learning_rate if warmup else None,
             warmup_steps=warmup,
         )
-    decay = config.weight_decay or None
+    shared = {
+        "weight_decay": config.weight_decay or None,
+        "use_ema": config.weight_averaging > 0, "ema_momentum": config.weight_averaging,
+    }  # fmt: skip
     if config.optimizer == "adam":
-        return keras.optimizers.Adam(rate, weight_decay=decay)
-    return keras.optimizers.SGD(rate, momentum=config.momentum, nesterov=True, weight_decay=decay)
+        return averaging.postpone(keras.optimizers.Adam(rate, **shared))
+    return averaging.postpone(keras.optimizers.SGD(rate, momentum=config.momentum, nesterov=True, **shared))
 
 
 def sampled(labels: np.ndarray, rows: np.ndarray, config: RunConfig) -> np.ndarray:

@@ -33,6 +33,8 @@ CHANGES: dict[str, Any] = {
     "augmentation": "light",
     "augmentation_strength": 0.5,
     "augmentation_rare": "light",
+    "mixup": 0.2,
+    "cutmix": 1.0,
     "optimizer": "sgd",
     "momentum": 0.8,
     "weight_decay": 1e-4,
@@ -47,6 +49,7 @@ CHANGES: dict[str, Any] = {
     "score_test": True,
     "start_from": "fer2013-compact-usage-s0-0123456789-abcdef:last",
     "seed": 1,
+    "weight_averaging": 0.999,
     "precision": "mixed_bfloat16",
 }
 
@@ -139,6 +142,9 @@ def test_keys_are_stable() -> None:
         ({"keep": ("block_2",)}, "got 'block_2'"),
         ({"keep": ("best_test",)}, "score_test=False. Declare the run final"),
         ({"monitor": "test"}, "score_test=False"),
+        ({"mixup": -0.1}, "mixup and cutmix are at least 0"),
+        ({"cutmix": 1.0, "loss": "l2_svm"}, "need the loss cross_entropy; got 0.0, 1.0 and 'l2_svm'"),
+        ({"weight_averaging": 1.0}, r"weight_averaging is in \[0, 1\); got 1.0"),
     ],
 )
 def test_refusals(fields: dict[str, Any], message: str) -> None:
@@ -161,8 +167,8 @@ def test_phases_refuse(fields: dict[str, Any], message: str) -> None:
 
 
 def test_unknown_fields_are_named() -> None:
-    with pytest.raises(ValueError, match=r"got also .*mixup"):
-        RunConfig.from_dict({**BASE.to_dict(), "mixup": 0.2})
+    with pytest.raises(ValueError, match=r"got also .*rotation"):
+        RunConfig.from_dict({**BASE.to_dict(), "rotation": 0.2})
 
 
 def test_what_was_chosen_on_the_test_set() -> None:

@@ -1,0 +1,31 @@
+"""Weights averaged over training steps: scored and kept in place of the weights that training goes on from."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import keras
+
+
+def postpone(optimizer: keras.optimizers.Optimizer) -> keras.optimizers.Optimizer:
+    """Have `fit` leave the weights as they are: Keras ends each with the averages in their place, and so each epoch."""
+    optimizer.finalize_variable_values = lambda variables: None
+    return optimizer
+
+
+@contextmanager
+def in_place(model: keras.Model) -> Iterator[None]:
+    """Inside, the network has its optimizer's moving averages for weights, if it keeps them; afterwards its own again.
+
+    Batch normalisation's moving averages are no weights and stay what they are.
+    """
+    variables = model.trainable_variables if model.optimizer.use_ema else []
+    own = [keras.ops.convert_to_numpy(variable) for variable in variables]
+    if variables:
+        keras.optimizers.Optimizer.finalize_variable_values(model.optimizer, variables)
+    try:
+        yield
+    finally:
+        for variable, value in zip(variables, own, strict=True):
+            variable.assign(value)
