@@ -39,21 +39,15 @@ def _normalize(
     layer: keras.layers.BatchNormalization, inputs: Any, training: bool | None = None, mask: Any = None
 ) -> Any:
     """`BatchNormalization.call`, as one operation where a training step normalises images."""
-    import tensorflow as tf
-
     over_channels = len(inputs.shape) == 4 and layer.axis in (-1, 3)
     fits = over_channels and layer.compute_dtype in ("float32", "bfloat16") and mask is None
     if not (training and layer.trainable and fits):
         return type(layer).call(layer, inputs, training=training, mask=mask)
-    n_channels, none = inputs.shape[-1], tf.zeros([0])
-    scale = layer.gamma if layer.scale else tf.ones([n_channels])
-    shift = layer.beta if layer.center else tf.zeros([n_channels])
-    outputs, mean, variance, *_ = tf.raw_ops.FusedBatchNormV3(
-        x=inputs, scale=scale, offset=shift, mean=none, variance=none, epsilon=layer.epsilon
-    )
-    n = tf.cast(tf.size(inputs) // n_channels, tf.float32)
-    moments = (layer.moving_mean, mean), (layer.moving_variance, variance * (n - 1) / n)  # TensorFlow's is unbiased
-    for average, value in moments:
+    shape = inputs.shape[-1:]
+    scale = layer.gamma if layer.scale else keras.ops.ones(shape)
+    shift = layer.beta if layer.center else keras.ops.zeros(shape)
+    outputs, mean, variance = backend.normalize(inputs, scale, shift, layer.epsilon)
+    for average, value in ((layer.moving_mean, mean), (layer.moving_variance, variance)):
         average.assign(average * layer.momentum + value * (1 - layer.momentum))
     return outputs
 
