@@ -14,7 +14,7 @@ from fer_utils import records
 from fer_utils.data.splits import SplitSpec
 from fer_utils.files.paths import store_for
 from fer_utils.records.config import Phase, RunConfig
-from fer_utils.study import protocols
+from fer_utils.study import protocols, recipes
 
 if TYPE_CHECKING:
     from fer_utils.study.tuning import Search
@@ -110,6 +110,8 @@ def _more_seeds() -> Iterator[list[RunConfig]]:
 def _large() -> Iterator[Item]:
     """Large networks, five seeds, and folds of FER2013."""
     yield _item("losses", "Model 2 on FER2013: four losses, five seeds", _losses("fer2013", range(5)))
+    trials = [trial.config for trial in recipes.TRIALS]
+    yield _item("recipes", "the stronger system's recipe, by short trainings that differ in one thing", trials)
     backbones = (_configs("resnet_transfer", "fer2013", "sound", model_options={"backbone": b}) for b in BACKBONES)
     yield _item("backbones", "large networks on FER2013 from random weights", *backbones)
     strong = {data: [protocols.stronger(m, SEEDS, data) for m in protocols.STRONG] for data in ("fer2013", "ferplus")}

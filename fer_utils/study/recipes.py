@@ -1,0 +1,57 @@
+"""Recipes for the stronger system, tried by short trainings that differ from the first in one thing each.
+
+All are trained on Training and judged on PublicTest alone; none scores PrivateTest.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from fer_utils.records.config import Phase, RunConfig
+from fer_utils.study import protocols
+
+SHORT = (
+    Phase(6, 0.1, "cosine", warmup_epochs=1, size=32, final_rate=0.05),
+    Phase(5, 0.05, "cosine", size=40, final_rate=0.02),
+    Phase(5, 0.02, "cosine"),
+)
+"""The phases of `protocols.compact`, 16 epochs instead of 72."""
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One change of the recipe.
+
+    Attributes:
+        change: in words.
+        changes: fields of `RunConfig` that are set otherwise than in the first trial.
+    """
+
+    change: str
+    changes: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def config(self) -> RunConfig:
+        """The short training, in bfloat16 unless that is the change; the test part is not scored."""
+        base = {"phases": SHORT, "precision": "mixed_bfloat16", "score_test": False}
+        (config,) = protocols.compact(**base)
+        return replace(config, **self.changes)
+
+
+_TWICE = tuple(replace(phase, epochs=2 * phase.epochs) for phase in SHORT)
+TRIALS: tuple[Trial, ...] = (
+    Trial("compact, 16 epochs"),
+    Trial("1.4 times as many channels", {"model_options": {"width": 1.4}}),
+    Trial("the plain network of 8 convolutions", {"model": "strong_plain"}),
+    Trial("mixup, alpha 0.2", {"mixup": 0.2}),
+    Trial("cutmix, alpha 1", {"cutmix": 1.0}),
+    Trial("moving average of the weights, 0.999", {"weight_averaging": 0.999}),
+    Trial("no label smoothing", {"label_smoothing": 0.0}),
+    Trial("augmentation *light*", {"augmentation": "light"}),
+    Trial("48 pixels from the first epoch", {"phases": tuple(replace(phase, size=None) for phase in SHORT)}),
+    Trial("32 epochs", {"phases": _TWICE}),
+    Trial("float32", {"precision": "float32"}),
+)
+"""In the order in which they are trained."""
