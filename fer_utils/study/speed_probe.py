@@ -62,7 +62,8 @@ class _Timed:
 
     def fed(self, steps: int) -> None:
         """A real epoch of so many steps, with the run's augmentation."""
-        rows, batch = np.arange(steps * self.config.batch_size), self.config.batch_size
+        batch = self.config.batch_size
+        rows = np.arange(steps * batch) % len(self.images)
         drawn = setup.draws(self.config, self.labels, np.arange(len(self.labels)), rows, 0)
         batches = augmentation.Batches(
             self.images[rows], self.labels[rows], drawn, batch, 0, 0, size=self.size, workers=2
@@ -110,22 +111,23 @@ def fed(config: RunConfig, size: int | None, steps: int = STEPS, meeting: Path |
     return timed.rate(timed.fed, steps)
 
 
-def overhead(config: RunConfig, steps: int = 40, rounds: int = 5) -> dict[str, float]:
+def overhead(config: RunConfig, seconds: float = 3.0, rounds: int = 5) -> dict[str, float]:
     """What faster layers save of one network's bare training step, and what feeding and augmenting add to it.
 
     Args:
         config: a run.
-        steps: of each timing.
+        seconds: about how long each timing takes, with steps enough that a `fit`'s own beginning hardly counts.
         rounds: timings of each, in turns, so that other work on the machine disturbs all alike; medians count.
 
     Returns:
         `plain` (Keras's own layers), `bare` and `fed` in images a second, and `added`, the share by which a fed step
         takes longer than a bare one.
     """
-    timed = _Timed(config, None, steps)
+    timed = _Timed(config, None, _WARM)
     ways = (timed.plain, timed.bare, timed.fed)
     for train in ways:
         train(_WARM)
+    steps = max(_WARM, round(seconds * timed.rate(timed.bare, _WARM) / config.batch_size))
     found = np.array([[timed.rate(train, steps) for train in ways] for _ in range(rounds)])
     medians = dict(zip(("plain", "bare", "fed"), np.median(found, axis=0).tolist(), strict=True))
     return medians | {"added": float(np.median(found[:, 1] / found[:, 2] - 1))}
@@ -250,7 +252,7 @@ def main() -> None:
     parser.add_argument("--record", metavar="NAME", help="also write the measurement record harness-NAME")
     known = [row.model for row in protocols.REPORTED if row.dataset == "fer2013"]
     parser.add_argument("--networks", nargs="+", choices=known, default=known)
-    parser.add_argument("--images", type=int, default=1280, help="in each timing (default: 1,280)")
+    parser.add_argument("--seconds", type=float, default=3.0, help="of each timing, about (default: 3)")
     options = parser.parse_args()
     where = f"{backend.device()}; load average before the start {load():.1f}"
     print(where, flush=True)
@@ -258,11 +260,10 @@ def main() -> None:
     for name in options.networks:
         (config,) = protocols.configs(name, "fer2013", "sound")
         for precision in ("float32", "mixed_bfloat16"):
-            steps = max(_WARM, options.images // config.batch_size)
-            rows[f"{name}, {precision}"] = overhead(replace(config, precision=precision), steps)
+            rows[f"{name}, {precision}"] = overhead(replace(config, precision=precision), options.seconds)
             print(f"{name}, {precision}: {_in_words(rows[f'{name}, {precision}'])}", flush=True)
     if options.record:
-        values = {"machine": where, "images": options.images, "networks": rows}
+        values = {"machine": where, "seconds of a timing": options.seconds, "networks": rows}
         records.measure(f"harness-{options.record}", reports_root() / "measurements", lambda: (values, {}))
 
 

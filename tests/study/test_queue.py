@@ -199,17 +199,18 @@ def test_processes_that_are_timed_together_wait_for_each_other(tmp_path: Path) -
 
 
 def test_what_the_harness_adds_is_the_median_of_pairs(monkeypatch: pytest.MonkeyPatch) -> None:
-    rates = iter([70.0, 100.0, 80.0, 60.0, 100.0, 100.0, 50.0, 100.0, 50.0])  # Keras's layers, bare and fed, in turns
+    rates = iter([3000.0, 70.0, 100.0, 80.0, 60.0, 100.0, 100.0, 50.0, 100.0, 50.0])  # then in turns: plain, bare, fed
     timed, calls = speed_probe._Timed.rate, []
 
     def rate(self: Any, train: Callable[[int], None], steps: int) -> float:
-        calls.append((train.__name__, timed(self, train, steps) > 0))
+        calls.append((train.__name__, steps, timed(self, train, steps) > 0))
         return next(rates)
 
     monkeypatch.setattr(speed_probe._Timed, "rate", rate)
-    found = speed_probe.overhead(replace(TINY, precision="mixed_bfloat16"), steps=2, rounds=3)
+    found = speed_probe.overhead(replace(TINY, precision="mixed_bfloat16"), seconds=0.05, rounds=3)
     assert found == pytest.approx({"plain": 60.0, "bare": 100.0, "fed": 80.0, "added": 0.25})
-    assert calls == [("plain", True), ("bare", True), ("fed", True)] * 3
+    n = round(3000 * 0.05 / TINY.batch_size)
+    assert n > 2 and calls == [("bare", 2, True), *[("plain", n, True), ("bare", n, True), ("fed", n, True)] * 3]
 
 
 # --- what becomes of it ----------------------------------------------------------------------------------------------
