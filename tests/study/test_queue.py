@@ -62,7 +62,7 @@ def test_the_main_figure_comes_first_and_every_item_stands_once() -> None:
         queue.chosen(["other"])
 
 
-def test_full_budgets_but_for_two_systems_that_say_so() -> None:
+def test_full_budgets_but_for_one_system_that_says_so() -> None:
     for item in queue.items()[:9]:
         for config in item.configs:
             stated = protocols.recipe(config.model, config.dataset).epochs
