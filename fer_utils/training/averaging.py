@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import keras
+import numpy as np
 
 
 def postpone(optimizer: keras.optimizers.Optimizer) -> keras.optimizers.Optimizer:
@@ -21,11 +22,17 @@ def in_place(model: keras.Model) -> Iterator[None]:
     Batch normalisation's moving averages are no weights and stay what they are.
     """
     variables = model.trainable_variables if model.optimizer.use_ema else []
-    own = [keras.ops.convert_to_numpy(variable) for variable in variables]
+    own = _copies(variables)
     if variables:
         keras.optimizers.Optimizer.finalize_variable_values(model.optimizer, variables)
+        for variable, value in zip(variables, _copies(variables), strict=True):
+            variable.assign(value)  # on JAX it would share the memory of the average, which the next step gives away
     try:
         yield
     finally:
         for variable, value in zip(variables, own, strict=True):
             variable.assign(value)
+
+
+def _copies(variables: list[keras.Variable]) -> list[np.ndarray]:
+    return [np.array(keras.ops.convert_to_numpy(variable)) for variable in variables]
