@@ -27,7 +27,7 @@ DRAW = np.dtype(  # degrees; fractions of the size; factors, below 1 enlarging; 
     + [("flip", "?"), ("brightness", "f8"), ("contrast", "f8"), ("erase_grey", "f8")]
     + [(f"erase_{name}", "f8") for name in ("height", "width", "top", "left")]  # height 0: nothing is erased
 )
-_PERMUTATION, _DRAWS = 1, 2  # purposes: independent random streams for one (seed, epoch)
+_PERMUTATION, _DRAWS, MIXING = 1, 2, 3  # purposes: independent random streams for one (seed, epoch)
 _ERASED_AREA = (0.02, 0.2)  # of the image; Zhong et al. 2020 go to 0.4, too much of a 48-pixel face
 _ERASED_ASPECT = (0.3, 1 / 0.3)  # height / width, log-uniform; the range of Zhong et al. 2020
 
@@ -105,14 +105,19 @@ def get_policy(policy: str | Policy) -> Policy:
     return policy if isinstance(policy, Policy) else POLICIES[policy]
 
 
-def _generator(seed: int, epoch: int, purpose: int) -> np.random.Generator:
+def generator(seed: int, epoch: int, *purpose: int) -> np.random.Generator:
+    """Random numbers that are a pure function of (seed, epoch) and of what they are for.
+
+    Raises:
+        ValueError: seed or epoch is below 0.
+    """
     _require(min(seed, epoch) >= 0, f"seed and epoch must be >= 0, got {seed} and {epoch}: count from 0.")
-    return np.random.default_rng(np.random.SeedSequence([seed, epoch, purpose]))
+    return np.random.default_rng(np.random.SeedSequence([seed, epoch, *purpose]))
 
 
 def permutation(seed: int, epoch: int, n: int) -> np.ndarray:
     """The order of ``n`` images in one epoch: int64 (n,), a pure function of its arguments."""
-    return _generator(seed, epoch, _PERMUTATION).permutation(n).astype(np.int64, copy=False)
+    return generator(seed, epoch, _PERMUTATION).permutation(n).astype(np.int64, copy=False)
 
 
 def draw(policy: str | Policy, seed: int, epoch: int, n: int) -> np.ndarray:
@@ -122,7 +127,7 @@ def draw(policy: str | Policy, seed: int, epoch: int, n: int) -> np.ndarray:
     Policies share the underlying random numbers, so that a comparison of two of them is paired.
     """
     policy = get_policy(policy)
-    uniform = _generator(seed, epoch, _DRAWS).random((n, 14)).T  # an image's 14 numbers are consecutive
+    uniform = generator(seed, epoch, _DRAWS).random((n, 14)).T  # an image's 14 numbers are consecutive
     centred, draws = 2 * uniform - 1, np.zeros(n, DRAW)
     draws["rotation"] = policy.rotation * centred[0]
     draws["shift_x"], draws["shift_y"] = policy.shift * centred[1], policy.shift * centred[2]
@@ -246,6 +251,7 @@ class Batches(keras.utils.PyDataset):
         super().__init__(workers=workers, use_multiprocessing=False, max_queue_size=4)
         check_images(images, square=True)
         self.images, self.batch_size, self.size, self.drop_last = images, batch_size, size, drop_last
+        self.seed, self.epoch = seed, epoch
         self.rows = np.arange(len(images)) if rows is None else np.asarray(rows)
         labels = np.asarray(labels)
         self.labels = labels.astype(np.int32 if labels.dtype.kind in "iu" else np.float32)

@@ -12,6 +12,7 @@ import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from functools import cached_property
 from pathlib import Path
 
 import keras
@@ -49,16 +50,20 @@ class _Timed:
         keras.utils.clear_session()
         n_classes = 8 if config.dataset == "ferplus" else 7
         options = {name: value for name, value in config.model_options.items() if name != "weights"}
-        self.model = setup.build(replace(config, model_options=options), n_classes)
-        self.unchanged = keras.Model.from_config(self.model.get_config())  # its layers compute as Keras has them
-        for model in (self.model, self.unchanged):
-            model.compile(
-                setup.optimizer(config, config.phases[0], 100), losses.get(config.loss), metrics=["accuracy"],
-                jit_compile=backend.jit_compile(),
-            )  # fmt: skip
+        self.model = self._compiled(setup.build(replace(config, model_options=options), n_classes))
         generator = np.random.default_rng(0)
         self.images = generator.integers(0, 256, (n * config.batch_size, 48, 48), dtype=np.uint8)
         self.labels = generator.integers(0, n_classes, len(self.images))
+
+    @cached_property
+    def unchanged(self) -> keras.Model:
+        """The same network, whose layers compute as Keras has them; made where it is asked for."""
+        return self._compiled(keras.Model.from_config(self.model.get_config()))
+
+    def _compiled(self, model: keras.Model) -> keras.Model:
+        optimizer, loss = setup.optimizer(self.config, self.config.phases[0], 100), losses.get(self.config.loss)
+        model.compile(optimizer, loss, metrics=["accuracy"], jit_compile=backend.jit_compile())
+        return model
 
     def fed(self, steps: int) -> None:
         """A real epoch of so many steps, with the run's augmentation."""

@@ -96,3 +96,9 @@ def test_shares_and_weights_are_mixed_like_the_images() -> None:
 
 def test_augmentation_comes_before() -> None:
     assert not np.array_equal(everything(batches(policy="strong", mixup=0.2))[0], everything(batches(mixup=0.2))[0])
+
+
+@pytest.mark.parametrize("options", [{}, {"mixup": -0.2, "cutmix": 1.0}])
+def test_without_an_alpha_there_is_nothing_to_mix(options: dict[str, float]) -> None:
+    with pytest.raises(ValueError, match=r"an alpha above 0, of mixup or of cutmix; got .*use Batches"):
+        batches(**options)

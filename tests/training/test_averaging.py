@@ -4,30 +4,24 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import keras
 import numpy as np
 import pandas as pd
 import pytest
+from trainings import FACES, assert_same_to_the_bit, stopped_and_taken_up
 
-from fer_utils.data import FaceDataset, load
+from fer_utils.data import FaceDataset
 from fer_utils.data.splits import SplitSpec
 from fer_utils.records import Record
 from fer_utils.records.config import Phase, RunConfig
-from fer_utils.training import averaging, devices, run, setup, weights
+from fer_utils.training import averaging, devices, run, setup
 
-FACES = {"n_subjects": 8, "n_frames": 1}
 PLAIN = RunConfig(
     "tiny", "synthetic", (Phase(2, 0.02), Phase(2, 0.01, "cosine")), split=SplitSpec("random", validation_size=0.3),
     dataset_options=FACES, batch_size=10, keep=("best_validation", "last"),
 )  # fmt: skip
 AVERAGED = replace(PLAIN, weight_averaging=0.8, mixup=0.3, cutmix=1.0)
-
-
-@pytest.fixture(scope="module")
-def faces() -> FaceDataset:
-    return load("synthetic", **FACES)
 
 
 @pytest.fixture(scope="module")
@@ -75,21 +69,6 @@ def test_a_training_is_the_same_with_it_and_what_is_scored_is_not(faces: FaceDat
 def test_a_run_that_was_stopped_ends_the_same_to_the_bit(
     trained: Record, faces: FaceDataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stops_at: int
 ) -> None:
-    fit, epochs = devices.fit, []
-
-    def stopped(*arguments: Any) -> Any:
-        epochs.append(1)
-        if len(epochs) == stops_at:
-            raise KeyboardInterrupt
-        return fit(*arguments)
-
-    monkeypatch.setattr(devices, "fit", stopped)
-    with pytest.raises(KeyboardInterrupt):
-        run(AVERAGED, store=tmp_path, dataset=faces, checkpoint_seconds=0)
-    again = run(AVERAGED, store=tmp_path, dataset=faces, checkpoint_seconds=0)
-    histories = [record.history.drop(columns="seconds") for record in (trained, again)]
-    pd.testing.assert_frame_equal(*histories, check_exact=True)
-    for kept in ("best_validation", "last"):
-        rebuilt = (weights.rebuild(record, kept).get_weights() for record in (trained, again))
-        for one, two in zip(*rebuilt, strict=True):
-            np.testing.assert_array_equal(one, two)
+    again, begun = stopped_and_taken_up(AVERAGED, faces, tmp_path, monkeypatch, stops_at)
+    assert begun == 5
+    assert_same_to_the_bit(trained, again, "best_validation", "last")

@@ -22,9 +22,10 @@ import keras
 import numpy as np
 import pandas as pd
 import pytest
+from trainings import FACES
 
 from fer_utils import models, records, training
-from fer_utils.data import FaceDataset, augmentation, load, splits
+from fer_utils.data import FaceDataset, augmentation, splits
 from fer_utils.data.splits import SplitSpec
 from fer_utils.files import writing
 from fer_utils.models import losses
@@ -33,7 +34,6 @@ from fer_utils.records.config import Phase, RunConfig
 from fer_utils.training import backend, checkpoint, loop, run, setup
 
 ROOT = Path(__file__).resolve().parents[2]
-FACES = {"n_subjects": 8, "n_frames": 1}
 ALL_STATE = RunConfig(
     "tiny", "synthetic", (Phase(3, 0.02), Phase(2, 0.05, "cosine", 0.5), Phase(1, 0.1, trainable="head")),
     split=SplitSpec("random", test_size=0.25, validation_size=1 / 3), dataset_options=FACES, augmentation="light",
@@ -44,11 +44,6 @@ ALL_STATE = RunConfig(
 """Dropout, augmentation, momenta, batch-norm averages, a plateau, a cosine, frozen layers: all of it is state."""
 
 SHORT = replace(ALL_STATE, phases=(Phase(1, 0.05),), keep=("last",), score_test=False, plateau_patience=None)
-
-
-@pytest.fixture(scope="module")
-def faces() -> FaceDataset:
-    return load("synthetic", **FACES)
 
 
 @pytest.fixture(scope="module")

@@ -11,9 +11,10 @@ import numpy as np
 import onnx
 import pandas as pd
 import pytest
+from trainings import FACES, assert_same_to_the_bit, stopped_and_taken_up
 
 from fer_utils import study, training
-from fer_utils.data import FaceDataset, load, splits
+from fer_utils.data import FaceDataset, splits
 from fer_utils.data.splits import SplitSpec
 from fer_utils.evaluation.statistics import Interval
 from fer_utils.live.network import export
@@ -23,16 +24,10 @@ from fer_utils.report import pages
 from fer_utils.report.headlines import Measured
 from fer_utils.training import devices, run, setup, weights
 
-FACES = {"n_subjects": 8, "n_frames": 1}
 MIXED = RunConfig(
     "tiny", "synthetic", (Phase(2, 0.02), Phase(1, 0.01)), split=SplitSpec("random", validation_size=0.3),
     dataset_options=FACES, augmentation="light", batch_size=10, head_l2=0.1, precision="mixed_bfloat16",
 )  # fmt: skip
-
-
-@pytest.fixture(scope="module")
-def faces() -> FaceDataset:
-    return load("synthetic", **FACES)
 
 
 @pytest.fixture(scope="module")
@@ -74,25 +69,9 @@ def test_layers_compute_in_bfloat16_inside_a_run_and_keep_float32(
 def test_a_run_that_was_stopped_ends_the_same_to_the_bit(
     trained: Record, faces: FaceDataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    fit = devices.fit
-    epochs: list[int] = []
-
-    def stopped(*arguments: Any) -> Any:
-        epochs.append(1)
-        if len(epochs) == 2:
-            raise KeyboardInterrupt
-        return fit(*arguments)
-
-    monkeypatch.setattr(devices, "fit", stopped)
-    with pytest.raises(KeyboardInterrupt):
-        run(MIXED, store=tmp_path, dataset=faces, checkpoint_seconds=0)
-    again = run(MIXED, store=tmp_path, dataset=faces, checkpoint_seconds=0)
-    assert len(epochs) == 4, "one epoch, one that was stopped, and the two that were left"
-    histories = [record.history.drop(columns="seconds") for record in (trained, again)]
-    pd.testing.assert_frame_equal(*histories, check_exact=True)
-    for one, two in zip(*(weights.rebuild(record).get_weights() for record in (trained, again)), strict=True):
-        np.testing.assert_array_equal(one, two)
-    np.testing.assert_array_equal(trained.predictions("validation")[1], again.predictions("validation")[1])
+    again, begun = stopped_and_taken_up(MIXED, faces, tmp_path, monkeypatch, at=2)
+    assert begun == 4, "one epoch, one that was stopped, and the two that were left"
+    assert_same_to_the_bit(trained, again, "best_validation", "last")
 
 
 def test_what_it_leaves_is_the_float32_network(trained: Record, faces: FaceDataset, tmp_path: Path) -> None:
