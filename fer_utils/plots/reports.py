@@ -56,7 +56,7 @@ def claims(
     if not heights:
         raise ValueError("claims() needs at least one system; got none. Read them with headlines.lines().")
     figure = style.new_figure(10.7, 0.25 + 0.5 * len(panels) + 0.185 * sum(heights))
-    grid = figure.subplots(len(panels), 3, height_ratios=heights, width_ratios=(3.8, 2.6, 4.3), squeeze=False)
+    grid = figure.subplots(len(panels), 3, height_ratios=heights, width_ratios=(3.7, 2.5, 4.5), squeeze=False)
     for (left, middle, right), (data, systems) in zip(grid, panels.items(), strict=True):
         left.set_title(data, weight="bold", size=11)
         _panel(left, middle, right, systems)
@@ -123,7 +123,7 @@ def _draw(ax: Axes, numbers: Axes, y: float, row: _Row) -> None:
         numbers.text(0, y, row.text, **words)
     else:
         numbers.text(0, y, row.number.percent(), weight="bold" if row.main else "normal", **words)
-        numbers.text(0.48, y, textwrap.fill(row.text, 34), color=style.MUTED, **words | {"size": 8})
+        numbers.text(0.365, y, textwrap.fill(row.text, 56), color=style.MUTED, **words | {"size": 8})
         low, middle, high = (100 * x for x in (row.number.low, row.number.estimate, row.number.high))
         size, width = (6, 2.2) if row.main else (3.8, 1.1)
         ax.plot([low, high], [y, y], color=row.colour, lw=width, solid_capstyle="butt")

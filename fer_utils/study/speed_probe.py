@@ -24,7 +24,7 @@ from fer_utils.files.paths import project_root, reports_root
 from fer_utils.models import losses
 from fer_utils.records.config import RunConfig
 from fer_utils.study import costs, executors, protocols, queue
-from fer_utils.training import backend, setup
+from fer_utils.training import backend, faster_layers, setup
 
 STEPS = 6
 """Timed steps of a network of the queue."""
@@ -139,7 +139,7 @@ def overhead(config: RunConfig, seconds: float = 3.0, rounds: int = 5) -> dict[s
 
 
 def speeds(name: str | None = None, workers: int = 1) -> dict[str, float]:
-    """Images a second by `costs.speed_key`, as measured and kept; empty where nothing was.
+    """Images a second by `costs.speed_key`, as measured with today's code and kept; empty where nothing was.
 
     Args:
         name: of the device, as `backend.device()` gives it; default: this one.
@@ -150,7 +150,14 @@ def speeds(name: str | None = None, workers: int = 1) -> dict[str, float]:
     found = [
         records.Measurement(path).values for store in stores for path in store.glob(pattern) if records.is_done(path)
     ]
-    return {values["key"]: values["fed"] for values in found if values.get("workers", 1) == workers}
+    made = _made_by()
+    return {v["key"]: v["fed"] for v in found if v.get("workers", 1) == workers and v.get("made by") == made}
+
+
+def _made_by() -> str:
+    """A digest of what the speed of a network's step hangs on: library versions and the code of its faster layers."""
+    code = Path(faster_layers.__file__).read_bytes() + repr(backend.versions()).encode()
+    return hashlib.blake2b(code, digest_size=5).hexdigest()
 
 
 def _record_name(device: str, workers: int) -> str:
@@ -174,7 +181,8 @@ def run(found: Sequence[queue.Item], steps: int = STEPS, workers: int = 1) -> di
 
 def _measured(wanted: Mapping[str, tuple[RunConfig, int | None]], steps: int, workers: int) -> dict[str, float]:
     known, prefix, busy = speeds(workers=workers), _record_name(backend.device(), workers), load()
-    about = {"device": backend.device(), "backend": keras.backend.backend(), "workers": workers, "steps": steps}
+    about = {"device": backend.device(), "backend": keras.backend.backend(), "workers": workers, "steps": steps,
+             "made by": _made_by()}  # fmt: skip
     new = [key for key in wanted if key not in known]
     if new and busy > 1:
         print(f"Other work is going on here (load average {busy:.1f}): networks are slower than they would be alone. "
@@ -187,7 +195,7 @@ def _measured(wanted: Mapping[str, tuple[RunConfig, int | None]], steps: int, wo
             except executors.WorkerDiedError as died:
                 print(f"{key}: not measured: {died}", flush=True)
                 continue
-            digest = hashlib.blake2b(key.encode(), digest_size=5).hexdigest()
+            digest = hashlib.blake2b((key + about["made by"]).encode(), digest_size=5).hexdigest()
             values = {**about, "key": key, "fed": rate, "load average": busy}
             records.measure(f"{prefix}-{digest}", reports_root() / "measurements", lambda v=values: (v, {}))
             known[key] = rate
