@@ -1,4 +1,4 @@
-"""Averaging at test time, over mirror images and over networks: reported beside an accuracy, never instead of it."""
+"""Averaging at test time, over views of an image and over networks: it stands beside an accuracy, never instead."""
 
 from __future__ import annotations
 
@@ -14,38 +14,37 @@ from fer_utils.evaluation import intervals, metrics
 from fer_utils.files.paths import project_root
 from fer_utils.records import Measurement, Record
 from fer_utils.study import Pooled, pool
-from fer_utils.training.scoring import predict_logits
+from fer_utils.training.scoring import predict_averaged
 
-_NAME = "flips-{}"
+_NAMES = {"mirror": "flips-{}", "six": "six-views-{}"}
 
 
-def flips(record: Record, root: str | Path | None = None) -> Measurement:
-    """What a final run's network scores when it averages the logits of each image and of its mirror image.
+def averaged(record: Record, root: str | Path | None = None, views: str = "mirror") -> Measurement:
+    """What a run's network scores when it averages the logits of several views of each image.
 
     Nothing is chosen here: the network and the epoch are the run's own. Loads the measurement where it is on record.
 
     Args:
-        record: a finished run with `score_test=True`, its weights on this machine.
+        record: a finished run, its weights on this machine.
         root: where its dataset lies, see `fer_utils.data.load`.
+        views: `"mirror"` (an image and its mirror image) or `"six"` (both at three sizes), see
+            `fer_utils.data.preparation.VIEWS`.
 
     Returns:
-        `values`: for `"validation"` and `"test"` the accuracy with its 95 % interval (images drawn again; fractions of
-        1) and n; `arrays`: the averaged logits, float16 (n, k), by part.
+        `values`: for `"validation"`, and for `"test"` where the run is final, the accuracy with its 95 % interval
+        (images drawn again; fractions of 1) and n; `arrays`: the averaged logits, float16 (n, k), by part.
 
     Raises:
-        ValueError: the run never scored the test set.
         FileNotFoundError: weights or dataset are not here.
     """
-    if not record.config.score_test:
-        raise ValueError(f"Only a final run (score_test=True) scores its test images; {record.id} is not one.")
     store = record.path.parent.parent / "measurements"
-    return records.measure(_NAME.format(record.id), store, lambda: _compute(record, root))
+    return records.measure(_NAMES[views].format(record.id), store, lambda: _compute(record, root, views))
 
 
-def on_record(record: Record) -> Measurement | None:
-    """The measurement of `flips`, if it was made."""
+def on_record(record: Record, views: str = "mirror") -> Measurement | None:
+    """The measurement of `averaged`, if it was made."""
     stores = (reports / "measurements" for reports in (record.path.parent.parent, project_root() / "reports"))
-    return records.measured(_NAME.format(record.id), *stores)
+    return records.measured(_NAMES[views].format(record.id), *stores)
 
 
 def mirrored(runs: Sequence[Record], root: str | Path | None = None) -> bool:
@@ -53,7 +52,7 @@ def mirrored(runs: Sequence[Record], root: str | Path | None = None) -> bool:
     found = []
     for record in runs:
         try:
-            found.append(on_record(record) or flips(record, root))
+            found.append(on_record(record) or averaged(record, root))
         except FileNotFoundError:
             found.append(None)
     return all(found)
@@ -65,7 +64,7 @@ def ensemble(runs: Sequence[Record], part: str = "test", mirrored: bool = False)
     Args:
         runs: finished runs on the same split; any networks, any seeds.
         part: `"validation"` or `"test"`.
-        mirrored: take each network's mean over an image and its mirror image, which must be on record (`flips`).
+        mirrored: take each network's mean over an image and its mirror image, which must be on record (`averaged`).
 
     Returns:
         Labels, and as logits the logarithms of the mean probabilities, float64 (n, k).
@@ -86,7 +85,7 @@ def _logits(record: Record, part: str, mirrored: bool) -> np.ndarray:
     if not mirrored:
         return record.predictions(part)[1]
     if not (found := on_record(record)):
-        raise ValueError(f"The mirror images of {record.id} were not measured. Measure them with ensembling.flips.")
+        raise ValueError(f"The mirror images of {record.id} were not measured. Measure them with ensembling.averaged.")
     return found.arrays[part].astype(np.float64)
 
 
@@ -96,17 +95,16 @@ def disagreement(runs: Sequence[Record], part: str = "test") -> np.ndarray:
     return np.mean(predicted[:, None] != predicted[None], axis=2)
 
 
-def _compute(record: Record, root: str | Path | None) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
+def _compute(record: Record, root: str | Path | None, views: str) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
     from fer_utils.training import weights
 
     dataset = load(record.config.dataset, root, **record.config.dataset_options)
     split, model = splits.make(dataset, record.config.split), weights.rebuild(record)
-    values: dict[str, Any] = {"run": record.id, "kept": record.kept[0]}
+    values: dict[str, Any] = {"run": record.id, "kept": record.kept[0], "views": views}
     arrays = {}
-    for part in ("validation", "test"):
+    for part in ("validation", "test") if record.config.score_test else ("validation",):
         images, labels = dataset.images[getattr(split, part)], dataset.labels[getattr(split, part)]
-        both = predict_logits(model, images) + predict_logits(model, np.ascontiguousarray(images[:, :, ::-1]))
-        arrays[part] = (both / 2).astype(np.float16)
+        arrays[part] = predict_averaged(model, images, views).astype(np.float16)
         interval = intervals.accuracy(arrays[part].argmax(axis=1) == labels)
         values[part] = {"accuracy": interval.estimate, "low": interval.low, "high": interval.high, "n": len(labels)}
     return values, arrays

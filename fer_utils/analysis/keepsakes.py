@@ -88,7 +88,7 @@ def _gates(network: keras.Model, faces: FaceDataset) -> Summary:
 
 def _mirrored(record: Record, root: str | Path | None = None, compute_missing: bool = True) -> Measurement | None:
     found = ensembling.on_record(record)
-    return found if found or not compute_missing else ensembling.flips(record, root)
+    return found if found or not compute_missing else ensembling.averaged(record, root)
 
 
 def _calibrated(record: Record, compute_missing: bool) -> Measurement | None:

@@ -44,9 +44,10 @@ def load(name: str, root: str | Path | None = None, **options: Any) -> FaceDatas
         name: `"fer2013"`, `"ferplus"`, `"ckplus"`, `"folders"` (pictures of one's own) or `"synthetic"`.
         root: a file, archive or folder; its layout is recognised by content. Default: `$FER_DATA`, else `data/`;
             pictures of one's own have no default. Not used for synthetic faces, which are drawn.
-        **options: `labels="majority" | "distribution"` for FER+; `subjects` and `sequences`, patterns on the names of
-            files, for one's own (see `fer_utils.data.readers.own.read`); the arguments of `synthetic.faces`
-            for synthetic faces.
+        **options: `labels="majority" | "distribution"` for FER+; `labels="votes"` for FER2013, whose labels stay and
+            are joined by shares that FER+'s votes enter (`fer_utils.data.readers.ferplus.voted`); `subjects` and
+            `sequences`, patterns on the names of files, for one's own (see `fer_utils.data.readers.own.read`); the
+            arguments of `synthetic.faces` for synthetic faces.
 
     Returns:
         A `FaceDataset`.
@@ -64,10 +65,17 @@ def load(name: str, root: str | Path | None = None, **options: Any) -> FaceDatas
     from fer_utils.data.readers import ckplus, fer2013, ferplus, own
 
     readers = {"fer2013": fer2013.read, "ferplus": ferplus.read, "ckplus": ckplus.read, "folders": own.read}
-    allowed = {"ferplus": ("labels",), "folders": ("subjects", "sequences")}.get(name, ())
+    allowed = {"fer2013": ("labels",), "ferplus": ("labels",), "folders": ("subjects", "sequences")}.get(name, ())
     if unknown := set(options) - set(allowed):
         raise ValueError(
             f"Options of {name!r}: {', '.join(allowed) or 'none'}; got {', '.join(sorted(unknown))}. "
             "Leave out what is not listed."
         )
+    if name == "fer2013" and options:
+        if options["labels"] != "votes":
+            raise ValueError(
+                f"FER2013's labels are its own, joined by FER+'s with labels='votes'; got {options['labels']!r}. "
+                "Leave the option out."
+            )
+        return ferplus.voted(data_root(root))
     return readers[name](root if name == "folders" else data_root(root), **options)

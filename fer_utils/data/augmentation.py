@@ -213,6 +213,22 @@ def apply(images: np.ndarray, draws: np.ndarray, out_size: int | None = None) ->
     return augmented[..., None]
 
 
+def view(images: np.ndarray, size: float, mirrored: bool) -> np.ndarray:
+    """One view of `fer_utils.data.preparation.VIEWS` of images, without anything random.
+
+    Args:
+        images: uint8 (n, s, s).
+        size: of the part that is seen, about the centre, by its side.
+        mirrored: left to right.
+
+    Returns:
+        float32 (n, s, s, 1) in [0, 1]; of size 1 and not mirrored what ``prepare`` gives, bit for bit.
+    """
+    draws = np.zeros(len(images), DRAW)
+    draws["contrast"], draws["zoom_x"], draws["zoom_y"], draws["flip"] = 1, size, size, mirrored
+    return apply(images, draws)
+
+
 class Batches(keras.utils.PyDataset):
     """One epoch of augmented batches; ``batches[i]`` is pure, so that threads may share it.
 

@@ -38,7 +38,7 @@ class FaceDataset:
         usage: str (n,), the published part each image belongs to, or None.
         subjects: str (n,), the person shown, or None where the dataset does not tell.
         sequences: str (n,), the video an image was taken from, or None.
-        label_distribution: float32 (n, k), rows sum to 1, or None (FER+ only).
+        label_distribution: float32 (n, k), rows sum to 1, or None (where FER+'s votes are asked for).
 
     Raises:
         ValueError: an array has another shape or type than said above (of `label_distribution` only the shape is

@@ -5,6 +5,14 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
+VIEWS: dict[str, tuple[tuple[float, bool], ...]] = {
+    "one": ((1.0, False),),
+    "mirror": ((1.0, False), (1.0, True)),
+    "six": tuple((size, mirrored) for size in (0.9, 1.0, 1.1) for mirrored in (False, True)),
+}
+"""Ways to show a face to a network whose answers are averaged: the part of the image that is seen, by its side (below 1
+the face is larger, above 1 the edge is repeated around it), and whether it is mirrored."""
+
 
 def check_images(images: np.ndarray, square: bool) -> None:
     """Refuse (ValueError) what is not grey uint8 (n, h, w) or (h, w); if `square`, what is not (n, s, s)."""

@@ -85,6 +85,9 @@ class RunConfig:
         score_test: whether this run is final and may score the test set.
         start_from: id of a finished run whose weights this one starts from (`fer_utils.training.weights.start`), with
             `":<kept epoch>"` behind it for another than its first; `""` starts at random.
+        teachers: ids of finished runs, each with `":<kept epoch>"` behind it for another than its first, whose
+            networks' probabilities enter the labels of the training images (`fer_utils.training.teaching`).
+        teaching: the teachers' share of each label, in (0, 1]; 0 without teachers.
         seed: of weights, order, augmentation and dropout.
         weight_averaging: what is scored and kept after an epoch is the moving average of the weights over the steps of
             its phase, with this momentum (such as 0.999); 0 for the weights themselves.
@@ -129,6 +132,8 @@ class RunConfig:
     keep: tuple[str, ...] = ("best_validation", "last")
     score_test: bool = False
     start_from: str = ""
+    teachers: tuple[str, ...] = ()
+    teaching: float = 0.0
     seed: int = 0
     weight_averaging: float = 0.0
     precision: str = "float32"
@@ -150,10 +155,17 @@ class RunConfig:
                 "augmentation_strength is a factor of at least 0 of a policy's ranges; got "
                 f"{self.augmentation_strength} of {self.augmentation!r}. Name a policy, or leave the strength at 1."
             )
-        if min(self.mixup, self.cutmix) < 0 or (self.mixes and self.loss != "cross_entropy"):
+        if min(self.mixup, self.cutmix) < 0:
+            raise ValueError(f"mixup and cutmix are at least 0; got {self.mixup} and {self.cutmix}. Set both to 0.")
+        if not 0 <= self.teaching <= 1 or bool(self.teachers) != (self.teaching > 0):
             raise ValueError(
-                "mixup and cutmix are at least 0, and their labels, shares of classes, need the loss cross_entropy; "
-                f"got {self.mixup}, {self.cutmix} and {self.loss!r}. Set both to 0, or use cross_entropy."
+                "teaching is the share, in (0, 1], of teachers in each label, and 0 without teachers; got "
+                f"{self.teaching} with {len(self.teachers)} teachers. Name both, or neither."
+            )
+        if self.makes_shares and self.loss != "cross_entropy":
+            raise ValueError(
+                "Labels that are mixed or taught are shares of classes and need the loss cross_entropy; got "
+                f"{self.loss!r}. Set mixup, cutmix and teaching to 0, or use cross_entropy."
             )
         if not 0 <= self.weight_averaging < 1:
             raise ValueError(f"weight_averaging is in [0, 1); got {self.weight_averaging}. Try 0.999.")
@@ -177,6 +189,11 @@ class RunConfig:
     def mixes(self) -> bool:
         """Whether training images are mixed in pairs."""
         return max(self.mixup, self.cutmix) > 0
+
+    @property
+    def makes_shares(self) -> bool:
+        """Whether training turns the labels of images into shares of classes."""
+        return self.mixes or self.teaching > 0
 
     @property
     def precision_note(self) -> str:
@@ -232,7 +249,7 @@ class RunConfig:
         values = dict(values)
         values["phases"] = tuple(Phase(**phase) for phase in values["phases"])
         values["split"] = SplitSpec(**values["split"])
-        values["keep"] = tuple(values["keep"])
+        values["keep"], values["teachers"] = tuple(values["keep"]), tuple(values.get("teachers", ()))
         return cls(**values)
 
     @property

@@ -111,6 +111,13 @@ def _variant(config: RunConfig) -> str:
         settings["sampling"] = config.sampling
     if config.start_from:
         settings["pre-trained on"] = _NAMES.get(name := config.start_from.split("-")[0], name)
+    if config.dataset == "fer2013" and config.dataset_options.get("labels") == "votes":
+        settings["labels"] = "half FER+'s votes"
+    if config.teachers:
+        settings["taught by"] = f"{len(config.teachers)} networks"
+    for name in ("mixup", "cutmix", "weight_averaging"):
+        if value := getattr(config, name):
+            settings[name] = f"{value:g}"
     if config.augmentation_rare:
         settings["augmentation of rare classes"] = config.augmentation_rare
     if config.loss != "cross_entropy":

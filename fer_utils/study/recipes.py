@@ -47,6 +47,7 @@ TRIALS: tuple[Trial, ...] = (
     Trial("the plain network of 8 convolutions", {"model": "strong_plain"}),
     Trial("mixup, alpha 0.2", {"mixup": 0.2}),
     Trial("cutmix, alpha 1", {"cutmix": 1.0}),
+    Trial("labels half FER+'s votes (other data)", {"dataset_options": {"labels": "votes"}}),
     Trial("moving average of the weights, 0.999", {"weight_averaging": 0.999}),
     Trial("no label smoothing", {"label_smoothing": 0.0}),
     Trial("augmentation *light*", {"augmentation": "light"}),

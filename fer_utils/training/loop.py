@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import keras
@@ -17,7 +18,7 @@ from fer_utils.files import locks
 from fer_utils.files.paths import store_for
 from fer_utils.records import Record
 from fer_utils.records.config import Phase, RunConfig
-from fer_utils.training import averaging, checkpoint, decisions, devices, recording, setup, weights
+from fer_utils.training import averaging, checkpoint, decisions, devices, recording, setup, teaching, weights
 from fer_utils.training.scoring import predict_logits
 
 
@@ -51,6 +52,7 @@ def run(
             user's own is not the one that the record or the checkpoint was made with.
         StorageError: the disk is full, or the store may not be written.
         NotOnRecord: there is neither a record nor the dataset, or `$FER_TRAIN` is `never`.
+        FileNotFoundError: the weights of the run that it starts from, or of a teacher, are not on this machine.
     """
     store = Path(store or store_for(config.dataset))
     if parent:
@@ -69,7 +71,8 @@ def run(
     setup.check_may_train(config)
     folder = store / records.identify(config, dataset.fingerprint)
     prepared = setup.prepare(config, dataset)  # refuses what does not fit, before any file
-    training = Training(prepared, folder, checkpoint_seconds)
+    teachers = teaching.teachers(config, dataset.class_names, store)
+    training = Training(prepared, folder, checkpoint_seconds, teachers)
     training.take_weights()
     with locks.claim(folder):
         if not records.is_done(folder):
@@ -87,8 +90,11 @@ class Training:
     test part or the training part as well as validation.
     """
 
-    def __init__(self, prepared: setup.Setup, folder: Path, checkpoint_seconds: float) -> None:
+    def __init__(
+        self, prepared: setup.Setup, folder: Path, checkpoint_seconds: float, teachers: Sequence[keras.Model] = ()
+    ) -> None:
         self.setup, self.folder, self.checkpoint_seconds = prepared, folder, checkpoint_seconds
+        self.teachers = teachers
         self.state = checkpoint.State(graph=models.graph_hash(prepared.model))
         self.compiled: Phase | None = None
         self.saved_at = time.monotonic()
@@ -153,6 +159,8 @@ class Training:
         """Train on every image once: `loss` and `accuracy` as means over the epoch's steps."""
         setup.reseed_dropout(self.setup.model, self.setup.config.seed, self.state.epoch)
         images = setup.batches(self.setup, phase, self.state.epoch)
+        if self.teachers:
+            images = teaching.TaughtBatches(images, self.teachers, self.setup.config.teaching)
         on_batch = keras.callbacks.LambdaCallback(on_train_batch_end=lambda batch, logs: bar.update())
         started = time.monotonic()
         fitted = devices.fit(self.setup.model, images, [on_batch])

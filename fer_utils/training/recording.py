@@ -36,7 +36,7 @@ def write(setup: Setup, state: checkpoint.State, folder: Path, parent: Record | 
     kept = {name: kept[name] for name in (*config.keep, "last") if name in kept}
     files = {name: records.weights_path(folder, name, epoch) for name, epoch in kept.items()}
     in_float32 = config.precision == "float32"
-    model = setup.model if in_float32 else assembly.build_float32(config, setup.dataset.n_classes)
+    model = setup.model if in_float32 else assembly.rebuild(config, setup.dataset.n_classes)
     found = scoring.predictions(model, files, setup.dataset, setup.split, config.score_test)
     records.write(folder, _description(setup, state, kept, folder.name, parent), pd.DataFrame(state.history), found)
     checkpoint.prune(folder, kept)
@@ -80,7 +80,7 @@ def check_same_network(record: Record) -> None:
     if not models.is_own(record.config.model):
         return
     try:
-        model = assembly.build_float32(record.config, len(record.class_names))
+        model = assembly.rebuild(record.config, len(record.class_names))
     except ModuleNotFoundError:
         return
     check_same_graph(models.graph_hash(model), record.run["graph"], f"the record {record.id}")

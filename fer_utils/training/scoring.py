@@ -8,7 +8,7 @@ from pathlib import Path
 import keras
 import numpy as np
 
-from fer_utils.data import FaceDataset, audit, augmentation
+from fer_utils.data import FaceDataset, audit, augmentation, preparation
 from fer_utils.data.splits import Split
 from fer_utils.training import checkpoint, devices
 
@@ -36,6 +36,24 @@ def predict_logits(
     parts = (rows[first : first + _AT_ONCE] for first in range(0, len(rows), _AT_ONCE))
     side = size or images.shape[1]
     return np.concatenate([devices.predict(model, augmentation.prepare(images[part], side), _BATCH) for part in parts])
+
+
+def predict_averaged(model: keras.Model, images: np.ndarray, views: str) -> np.ndarray:
+    """Logits of images, each averaged over the views of `fer_utils.data.preparation.VIEWS[views]`.
+
+    Args:
+        model: gives scores (n, k).
+        images: uint8 (n, 48, 48), at least one.
+        views: `"one"`, `"mirror"` or `"six"`.
+
+    Returns:
+        float32 (n, k).
+    """
+    means = []
+    for first in range(0, len(images), _AT_ONCE):
+        seen = (augmentation.view(images[first : first + _AT_ONCE], *view) for view in preparation.VIEWS[views])
+        means.append(np.mean([devices.predict(model, batch, _BATCH) for batch in seen], axis=0))
+    return np.concatenate(means)
 
 
 def predictions(

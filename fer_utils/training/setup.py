@@ -56,7 +56,7 @@ class Setup:
     @property
     def soft(self) -> bool:
         """Whether images are labelled by shares of votes rather than by one class."""
-        return self.config.dataset_options.get("labels") == "distribution"
+        return self.config.dataset_options.get("labels") in ("distribution", "votes")
 
     def targets(self, rows: np.ndarray) -> np.ndarray:
         """Labels int64 (n,) of those rows, or their class shares float (n, k)."""
@@ -92,7 +92,7 @@ def compile_for(setup: Setup, phase: Phase) -> None:
     """Give the network a fresh optimizer for `phase`, and freeze all but its head where the phase asks for it."""
     for layer in setup.model.layers[:-1]:
         layer.trainable = phase.trainable == "all"
-    shares = setup.soft or setup.config.mixes
+    shares = setup.soft or setup.config.makes_shares
     accuracy = keras.metrics.CategoricalAccuracy if shares else keras.metrics.SparseCategoricalAccuracy
     setup.model.compile(
         optimizer(setup.config, phase, setup.steps), setup.loss, metrics=[accuracy("accuracy")],
@@ -102,7 +102,7 @@ def compile_for(setup: Setup, phase: Phase) -> None:
 
 
 def batches(setup: Setup, phase: Phase, epoch: int) -> augmentation.Batches:
-    """One epoch's images, augmented and in random order, as a pure function of (seed, epoch)."""
+    """One epoch's images, augmented and in random order, as a pure function of (seed, epoch); no teacher yet."""
     config, dataset = setup.config, setup.dataset
     kind: Callable[..., augmentation.Batches] = augmentation.Batches
     if config.mixes:
@@ -154,10 +154,10 @@ def build(config: RunConfig, n_classes: int) -> keras.Model:
     return model
 
 
-def build_float32(config: RunConfig, n_classes: int) -> keras.Model:
-    """The same network, computing in float32 whatever it is trained in, for weights that a training has saved."""
+def rebuild(config: RunConfig, n_classes: int, precision: str = "float32") -> keras.Model:
+    """The same network for weights that a training has saved, computing in `precision` whatever it was trained in."""
     options = {name: value for name, value in config.model_options.items() if name != "weights"}
-    return build(replace(config, precision="float32", model_options=options), n_classes)
+    return build(replace(config, precision=precision, model_options=options), n_classes)
 
 
 def policy(config: RunConfig) -> augmentation.Policy:

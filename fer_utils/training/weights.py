@@ -72,10 +72,10 @@ def are_here(record: Record, kept: str | None = None) -> bool:
         return False
 
 
-def rebuild(record: Record, kept: str | None = None) -> keras.Model:
-    """The trained network of a finished run, in float32. Arguments and errors: see `path`."""
+def rebuild(record: Record, kept: str | None = None, precision: str = "float32") -> keras.Model:
+    """The trained network of a finished run, computing in that precision. Other arguments and errors: see `path`."""
     file = path(record, kept)
-    model = setup.build_float32(record.config, len(record.class_names))
+    model = setup.rebuild(record.config, len(record.class_names), precision)
     checkpoint.load_weights(file, model)
     return model
 

@@ -1,4 +1,4 @@
-"""Test-time averaging over mirror images."""
+"""Averaging at test time, over views of an image and over networks."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from fer_utils.analysis import ensembling
-from fer_utils.data import load, splits
+from fer_utils.data import load, preparation, splits
 from fer_utils.evaluation import metrics
 from fer_utils.records.config import Phase, RunConfig
 from fer_utils.report import pages
@@ -24,7 +24,7 @@ CONFIG = RunConfig(
 def test_logits_are_the_mean_over_an_image_and_its_mirror_image(tmp_path: Path) -> None:
     record = run(CONFIG, store=tmp_path / "runs")
     assert ensembling.on_record(record) is None and "mirror" not in pages.markdown([record])
-    found = ensembling.flips(record)
+    found = ensembling.averaged(record)
     dataset = load("synthetic", **CONFIG.dataset_options)
     rows, model = splits.make(dataset, CONFIG.split).test, weights.rebuild(record)
     plain, mirrored = (scoring.predict_logits(model, dataset.images[rows][:, :, ::step].copy()) for step in (1, -1))
@@ -36,9 +36,25 @@ def test_logits_are_the_mean_over_an_image_and_its_mirror_image(tmp_path: Path) 
     assert f"{100 * right.mean():.1f} with mirror images averaged" in pages.markdown([record])
 
 
-def test_a_run_that_is_not_final_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match="Only a final run"):
-        ensembling.flips(run(replace(CONFIG, score_test=False), store=tmp_path / "runs"))
+def test_a_run_that_is_not_final_is_measured_on_validation_alone(tmp_path: Path) -> None:
+    record = run(replace(CONFIG, score_test=False), store=tmp_path / "runs")
+    found = ensembling.averaged(record, views="six")
+    assert found.arrays.keys() == {"validation"} and "test" not in found.values
+    assert ensembling.on_record(record) is None, "another measurement"
+    assert ensembling.on_record(record, "six").values == found.values
+
+
+def test_six_views_are_an_image_and_its_mirror_image_at_three_sizes(tmp_path: Path) -> None:
+    record = run(CONFIG, store=tmp_path / "runs")
+    dataset, model = load("synthetic", **CONFIG.dataset_options), weights.rebuild(record)
+    images = dataset.images[splits.make(dataset, CONFIG.split).test]
+    framed = np.pad(images, ((0, 0), (3, 3), (3, 3)), "edge")
+    near, far = images[:, 2:-2, 2:-2], framed[:, :-1, :-1]  # 44 and 53 pixels of side, about 0.9 and 1.1 times 48
+    expected = np.mean([model.predict(preparation.prepare(np.ascontiguousarray(view), 48), verbose=0)
+                        for part in (near, images, far) for view in (part, part[:, :, ::-1])], axis=0)  # fmt: skip
+    found = ensembling.averaged(record, views="six").arrays["test"]
+    assert np.corrcoef(found.ravel(), expected.ravel())[0, 1] > 0.99
+    assert not np.allclose(found, ensembling.averaged(record).arrays["test"], atol=2e-3)
 
 
 def test_an_ensemble_is_the_mean_of_probabilities(tmp_path: Path) -> None:
@@ -52,7 +68,7 @@ def test_an_ensemble_is_the_mean_of_probabilities(tmp_path: Path) -> None:
     assert table[0, 1] == np.mean(shares[0].argmax(1) != shares[1].argmax(1))
     with pytest.raises(ValueError, match="were not measured"):
         ensembling.ensemble(members, mirrored=True)
-    mirrored = [ensembling.flips(member).arrays["test"].astype(float) for member in members]
+    mirrored = [ensembling.averaged(member).arrays["test"].astype(float) for member in members]
     expected = np.mean([metrics.softmax(logits) for logits in mirrored], axis=0)
     np.testing.assert_allclose(metrics.softmax(ensembling.ensemble(members, mirrored=True).logits), expected, atol=1e-9)
 

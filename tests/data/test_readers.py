@@ -280,6 +280,28 @@ def test_ferplus_majority_and_distribution_follow_the_rule(tmp_path: Path) -> No
     np.testing.assert_allclose(soft.label_distribution.sum(axis=1), 1, rtol=1e-6)
 
 
+def test_fer2013_with_votes_keeps_its_labels_and_shares_them_with_the_annotators(tmp_path: Path) -> None:
+    rows = one_hot_votes()
+    rows[0] = [4, 1, 0, 0, 4, 0, 0, 2, 0, 0]  # neutral 4, anger 4; a single vote and contempt do not count
+    rows[1] = [0, 0, 0, 0, 0, 0, 0, 6, 4, 0]  # nobody for one of the seven: the label alone
+    rows[2] = [0, 0, 0, 0, 0, 0, 0, 0, 0, 10]
+    rows[3] = [0, 0, 0, 0, 0, 8, 0, 0, 2, 0]  # disgust
+    votes(tmp_path / "fer2013new.csv", rows, unnamed=(2,))
+    csv(tmp_path / "fer2013.csv")
+    plain, voted = load("fer2013", tmp_path), load("fer2013", tmp_path, labels="votes")
+    np.testing.assert_array_equal(plain.images, voted.images)
+    np.testing.assert_array_equal(plain.labels, voted.labels)
+    assert plain.fingerprint == voted.fingerprint and plain.label_distribution is None
+    own, said = np.eye(7)[LABELS[:4]], np.zeros((4, 7))
+    said[0, [EXPRESSIONS.index("neutral"), EXPRESSIONS.index("angry")]] = 0.5
+    said[1:3], said[3, EXPRESSIONS.index("disgust")] = own[1:3], 1
+    np.testing.assert_allclose(voted.label_distribution[:4], (own + said) / 2, rtol=1e-6)
+    np.testing.assert_allclose(voted.label_distribution.sum(axis=1), 1, rtol=1e-6)
+    assert voted.label_distribution.dtype == np.float32
+    with pytest.raises(ValueError, match="joined by FER\\+'s with labels='votes'; got 'majority'"):
+        load("fer2013", tmp_path, labels="majority")
+
+
 def test_ferplus_in_one_zip(tmp_path: Path) -> None:
     with zipfile.ZipFile(tmp_path / "both.zip", "w") as archive:
         archive.write(csv(tmp_path / "x" / "fer2013.csv"), "fer2013.csv")
@@ -530,6 +552,9 @@ def test_real_fer2013_and_ferplus_counts(real_data: Path) -> None:
     text, code = fetch.report(real_data)
     assert (text.count("Counts as published."), code) == (3, 0), text
     assert min(seconds(lambda: load("fer2013", real_data)) for _ in range(3)) < 0.5
+    own = load("fer2013", real_data, labels="votes")
+    theirs = own.label_distribution[np.arange(len(own)), own.labels]
+    np.testing.assert_array_equal(theirs, own.label_distribution.max(axis=1), "a label with one half is never outvoted")
     soft = load("ferplus", real_data, labels="distribution")
     np.testing.assert_allclose(soft.label_distribution.sum(axis=1), 1, rtol=1e-5)
     np.testing.assert_array_equal(soft.label_distribution.argmax(axis=1), soft.labels)

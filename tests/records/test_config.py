@@ -48,6 +48,8 @@ CHANGES: dict[str, Any] = {
     "keep": ("last",),
     "score_test": True,
     "start_from": "fer2013-compact-usage-s0-0123456789-abcdef:last",
+    "teachers": ("fer2013-compact-usage-s0-0123456789-abcdef",),
+    "teaching": 0.5,
     "seed": 1,
     "weight_averaging": 0.999,
     "precision": "mixed_bfloat16",
@@ -56,8 +58,10 @@ CHANGES: dict[str, Any] = {
 
 def changed(name: str) -> RunConfig:
     """`BASE` with one field changed; a strength needs a policy that it scales."""
-    needed = {"augmentation": "psg2025"} if name == "augmentation_strength" else {}
-    return dataclasses.replace(BASE, **needed, **{name: CHANGES[name]})
+    needed: dict[str, Any] = {"augmentation": "psg2025"} if name == "augmentation_strength" else {}
+    if name in ("teachers", "teaching"):  # one needs the other
+        needed = {"teachers": ("one",), "teaching": 1.0}
+    return dataclasses.replace(BASE, **needed | {name: CHANGES[name]})
 
 
 @pytest.mark.parametrize("config", [BASE, PSG, *map(changed, CHANGES)])
@@ -143,7 +147,11 @@ def test_keys_are_stable() -> None:
         ({"keep": ("best_test",)}, "score_test=False. Declare the run final"),
         ({"monitor": "test"}, "score_test=False"),
         ({"mixup": -0.1}, "mixup and cutmix are at least 0"),
-        ({"cutmix": 1.0, "loss": "l2_svm"}, "need the loss cross_entropy; got 0.0, 1.0 and 'l2_svm'"),
+        ({"cutmix": 1.0, "loss": "l2_svm"}, "mixed or taught are shares .* loss cross_entropy; got 'l2_svm'"),
+        ({"teachers": ("a",), "teaching": 0.5, "loss": "l2_svm"}, "mixed or taught are shares"),
+        ({"teachers": ("a", "b")}, "got 0.0 with 2 teachers. Name both, or neither"),
+        ({"teaching": 0.5}, "got 0.5 with 0 teachers"),
+        ({"teachers": ("a",), "teaching": 1.5}, r"in \(0, 1\], .*got 1.5 with 1 teachers"),
         ({"weight_averaging": 1.0}, r"weight_averaging is in \[0, 1\); got 1.0"),
     ],
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,8 @@ from fer_utils.data.readers import fer2013, sources, tables
 LABELS = ("majority", "distribution")
 VOTES = (*FERPLUS_EXPRESSIONS, "unknown", "nf")
 """Vote columns in order; NF means "not a face"."""
+
+_OF_FER2013 = [VOTES.index(n) for n in ("anger", "disgust", "fear", "happiness", "sadness", "surprise", "neutral")]
 
 
 def read(root: Path, labels: str = "majority") -> FaceDataset:
@@ -41,6 +44,28 @@ def read(root: Path, labels: str = "majority") -> FaceDataset:
     if labels not in LABELS:
         raise ValueError(f"FER+ labels are one of {', '.join(LABELS)}; got {labels!r}. Choose one of these.")
     return _label(*join(root), labels)
+
+
+def voted(root: Path) -> FaceDataset:
+    """FER2013, every image with its own label, and beside it the shares of a label that FER+'s annotators had a say in.
+
+    Args:
+        root: see `read`.
+
+    Returns:
+        FER2013; row by row `label_distribution` is one half the image's own label and one half the votes for the seven
+        expressions that both datasets know, divided by their sum, single votes left out. Where nobody voted for one of
+        the seven it is the label alone.
+
+    Raises:
+        ValueError: see `read`.
+    """
+    faces, votes = join(root)
+    own = np.eye(faces.n_classes)[faces.labels]
+    counted = _without_single(votes)[:, _OF_FER2013]
+    total = counted.sum(axis=1, keepdims=True)
+    shares = np.where(total > 0, (own + counted / np.maximum(total, 1)) / 2, own)
+    return replace(faces, label_distribution=shares.astype(np.float32))
 
 
 def join(root: Path) -> tuple[FaceDataset, np.ndarray]:
@@ -102,8 +127,13 @@ def _check_join(votes: tables.Table, faces: tables.Table, voted: np.ndarray, usa
         raise votes.error(row + 1, "Usage agrees with FER2013's, row by row", came, remedy)
 
 
+def _without_single(votes: np.ndarray) -> np.ndarray:
+    """Votes with 0 where a class has one alone."""
+    return np.where(votes == 1, 0, votes)
+
+
 def _label(faces: FaceDataset, votes: np.ndarray, labels: str) -> FaceDataset:
-    kept = np.where(votes == 1, 0, votes)
+    kept = _without_single(votes)
     k = len(FERPLUS_EXPRESSIONS)
     best = kept[:, :k].max(axis=1)
     keep = 2 * best > kept.sum(axis=1) if labels == "majority" else (best > 0) & (best == kept.max(axis=1))

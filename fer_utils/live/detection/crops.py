@@ -7,19 +7,11 @@ from collections.abc import Sequence
 import cv2
 import numpy as np
 
-from fer_utils.data.preparation import prepare
+from fer_utils.data.preparation import VIEWS, prepare
 from fer_utils.live.faces import Box
 
 TILT = 15.0
 """Degrees from which on a leaning head is turned upright; below, the network has seen its like in training."""
-
-
-VIEWS: dict[str, tuple[tuple[float, bool], ...]] = {
-    "one": ((1.0, False),),
-    "mirror": ((1.0, False), (1.0, True)),
-    "six": tuple((zoom, mirrored) for zoom in (0.9, 1.0, 1.1) for mirrored in (False, True)),
-}
-"""Ways to show a face to the network: size of the crop against the square of `square`, and whether it is mirrored."""
 
 
 def square(box: Box, margin: float) -> Box:
@@ -75,7 +67,7 @@ def prepared(grey: np.ndarray, boxes: Sequence[Box], margin: float, size: int, v
         boxes: n of them.
         margin: see `square`.
         size: side of the network's input.
-        views: one of `VIEWS`, v pictures of each face.
+        views: one of `VIEWS`, v pictures of each face; sizes are those of the crop against the square of `square`.
 
     Returns:
         float32 (n * v, size, size, 1) in [0, 1], the views of a face one after the other.
