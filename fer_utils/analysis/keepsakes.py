@@ -26,7 +26,7 @@ IMAGES = 1000
 """At most so many images are explained or damaged, drawn with a fixed seed."""
 
 OWN = ("compact", *protocols.STRONG)
-"""Networks whose corruption curves and mirror images are shown: the study's own."""
+"""Networks whose corruption curves and averages over views are shown: the study's own."""
 
 LAYERS = {"compact": ("stage4_block1_conv2", "stage3_block1_relu2")}
 """Where Grad-CAM looks at a network, if not at its last convolution alone."""
@@ -69,7 +69,7 @@ def _all(record: Record, **options: Any) -> list[Measurement | None]:
             found.append(trained_networks.measured("gates", record, _gates, part, limit=IMAGES, **options))
     if config.model in OWN:
         stress = partial(trained_networks.measured, "stress", record, trained_networks.stress, "test", **options)
-        found += [stress(limit=IMAGES), stress(), _mirrored(record, **options)]
+        found += [stress(limit=IMAGES), stress(), *(_averaged(record, v, **options) for v in ("mirror", "six"))]
     return found
 
 
@@ -86,9 +86,11 @@ def _gates(network: keras.Model, faces: FaceDataset) -> Summary:
     return values, {"gates": np.stack(means), "classes": np.unique(faces.labels)}
 
 
-def _mirrored(record: Record, root: str | Path | None = None, compute_missing: bool = True) -> Measurement | None:
-    found = ensembling.on_record(record)
-    return found if found or not compute_missing else ensembling.averaged(record, root)
+def _averaged(
+    record: Record, views: str, root: str | Path | None = None, compute_missing: bool = True
+) -> Measurement | None:
+    found = ensembling.on_record(record, views)
+    return found if found or not compute_missing else ensembling.averaged(record, root, views)
 
 
 def _calibrated(record: Record, compute_missing: bool) -> Measurement | None:
