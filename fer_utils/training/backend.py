@@ -79,6 +79,61 @@ def normalize(images: Any, scale: Any, shift: Any, epsilon: float) -> tuple[Any,
     return outputs, mean, unbiased * (n - 1) / n
 
 
+def convolve(images: Any, kernel: Any, strides: tuple[int, int], padding: str) -> Any:
+    """A convolution by TensorFlow, the gradient of whose kernel is a product of matrices for each place in the kernel.
+
+    Args:
+        images: (n, h, w, c), float32 or bfloat16, of known height and width.
+        kernel: (a, b, c, k), of the same type.
+        strides: over rows and over columns.
+        padding: `"same"` or `"valid"`.
+
+    Returns:
+        (n, rows, columns, k).
+    """
+    import tensorflow as tf
+
+    settings = {"strides": [1, *strides, 1], "padding": padding.upper()}
+
+    @tf.custom_gradient
+    def compute(images: Any, kernel: Any) -> tuple[Any, Callable[[Any], tuple[Any, Any]]]:
+        def backwards(upstream: Any) -> tuple[Any, Any]:
+            of_images = tf.raw_ops.Conv2DBackpropInput(
+                input_sizes=tf.shape(images), filter=kernel, out_backprop=upstream, **settings
+            )
+            flat = tf.reshape(upstream, (-1, kernel.shape[3]))
+            seen = _seen(images, upstream.shape[1:3], kernel.shape[:2], strides, padding)
+            products = [tf.matmul(tf.reshape(part, (-1, kernel.shape[2])), flat, transpose_a=True) for part in seen]
+            return of_images, tf.reshape(tf.stack(products), kernel.shape)
+
+        return tf.nn.conv2d(images, kernel, **settings), backwards
+
+    return compute(images, kernel)
+
+
+def _seen(
+    images: Any, size: Sequence[int], kernel: Sequence[int], strides: Sequence[int], padding: str
+) -> Iterator[Any]:
+    """What each place of a kernel sees of images (n, h, w, c), row by row of the kernel: (n, *size, c) each."""
+    import tensorflow as tf
+
+    spans = [(n - 1) * step + length for n, length, step in zip(size, kernel, strides, strict=True)]
+    wholes = [-(-span // step) * step for span, step in zip(spans, strides, strict=True)]  # multiples of the stride
+    frame = []
+    for given, span, whole in zip(images.shape[1:3], spans, wholes, strict=True):
+        before = max(span - given, 0) // 2 if padding == "same" else 0
+        frame.append([before, max(whole - given - before, 0)])
+    framed = tf.pad(images, [[0, 0], *frame, [0, 0]])[:, : wholes[0], : wholes[1]]
+    (rows, columns), (down, right) = size, strides
+    if (down, right) != (1, 1):  # pixels apart by a stride side by side, since slices with steps are slow
+        apart = tf.reshape(framed, (-1, wholes[0] // down, down, wholes[1] // right, right, images.shape[3]))
+        apart = tf.transpose(apart, (2, 4, 0, 1, 3, 5))
+    for i in range(kernel[0]):
+        for j in range(kernel[1]):
+            part = framed if (down, right) == (1, 1) else apart[i % down, j % right]
+            yield part[:, i // down : i // down + rows, j // right : j // right + columns]
+
+
 def gradient(function: Callable[[Any], Any], at: np.ndarray) -> np.ndarray:
     """Gradient of the sum of all values of `function`, by the backend's automatic differentiation.
 

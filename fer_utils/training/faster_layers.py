@@ -1,7 +1,8 @@
 """Faster forms of Keras's layers, equal up to rounding, for training by TensorFlow on a CPU.
 
 There, Keras's batch normalisation takes half of a step in bfloat16, as a dozen operations that each pass over all
-maps, and oneDNN's gradient of a 1x1 convolution's kernel takes longer than that of the product of matrices it is.
+maps, and oneDNN's gradient of a convolution's kernel takes longer than products of matrices where the kernel is 1x1 or
+the maps are small.
 """
 
 from __future__ import annotations
@@ -13,9 +14,13 @@ import keras
 
 from fer_utils.training import backend
 
+PLACES = {"float32": 1 / 16, "bfloat16": 1}
+"""On maps with at most so many places for each channel (before or behind, where there are fewer) the gradient of a 3x3
+kernel is faster as products of matrices: up to 3 times in float32, and up to 15 times in bfloat16 with AMX."""
+
 
 def quicken(model: keras.Model) -> None:
-    """Let batch normalisations, 1x1 and separable convolutions of a network compute in their faster forms.
+    """Let batch normalisations and convolutions of a network compute in their faster forms.
 
     Where XLA compiles the step, or another backend than TensorFlow trains, nothing changes.
 
@@ -33,6 +38,8 @@ def quicken(model: keras.Model) -> None:
             layer.call = MethodType(_separate, layer)
         elif isinstance(layer, keras.layers.Conv2D) and tuple(layer.kernel_size) == (1, 1) and layer.groups == 1:
             layer.convolution_op = MethodType(_multiply, layer)
+        elif type(layer) is keras.layers.Conv2D and _is_common(layer):
+            layer.convolution_op = MethodType(_convolve, layer)
 
 
 def _normalize(
@@ -66,6 +73,21 @@ def _multiply(layer: keras.layers.Conv2D, inputs: Any, kernel: Any) -> Any:
     """`Conv2D.convolution_op` of a 1x1 kernel; with a stride it sees every second (or later) pixel alone."""
     rows, columns = layer.strides
     return _product(inputs[:, ::rows, ::columns] if (rows, columns) != (1, 1) else inputs, kernel)
+
+
+def _is_common(layer: keras.layers.Conv2D) -> bool:
+    """Whether a kernel is 3x3 and sees neighbours in all channels."""
+    return tuple(layer.kernel_size) == (3, 3) and tuple(layer.dilation_rate) == (1, 1) and layer.groups == 1
+
+
+def _convolve(layer: keras.layers.Conv2D, inputs: Any, kernel: Any) -> Any:
+    """`Conv2D.convolution_op`, with another gradient of its kernel where the maps are small."""
+    rows, columns = layer.compute_output_shape(inputs.shape)[1:3]
+    most = PLACES.get(layer.compute_dtype, 0) * min(kernel.shape[2:])
+    if rows is None or columns is None or rows * columns > most:
+        return type(layer).convolution_op(layer, inputs, kernel)
+    values = (keras.ops.convert_to_tensor(value) for value in (inputs, kernel))
+    return backend.convolve(*values, tuple(layer.strides), layer.padding)
 
 
 def _product(maps: Any, kernel: Any) -> Any:

@@ -25,8 +25,15 @@ LAYERS: dict[str, Made] = {
         4, 3, 2, "valid", depth_multiplier=2, use_bias=False, activation="relu", name="layer"
     ),
 }
+SMALL_MAPS: dict[str, Made] = {
+    "3x3": lambda: keras.layers.Conv2D(7, 3, padding="same", name="layer"),
+    "3x3, valid": lambda: keras.layers.Conv2D(7, 3, activation="relu", use_bias=False, name="layer"),
+    "3x3 with a stride": lambda: keras.layers.Conv2D(7, 3, 2, "same", name="layer"),
+    "3x3 with strides, valid": lambda: keras.layers.Conv2D(7, 3, (1, 3), "valid", name="layer"),
+}
 UNCHANGED: dict[str, Made] = {
-    "3x3": lambda: keras.layers.Conv2D(7, 3, name="layer"),
+    "3x3, many places": lambda: keras.layers.Conv2D(7, 3, name="layer"),
+    "3x3 with gaps": lambda: keras.layers.Conv2D(7, 3, padding="same", dilation_rate=2, name="layer"),
     "in groups": lambda: keras.layers.Conv2D(10, 1, groups=5, name="layer"),
     "depthwise": lambda: keras.layers.DepthwiseConv2D(3, name="layer"),
     "renormalized": lambda: keras.layers.BatchNormalization(renorm=True, name="layer"),
@@ -37,7 +44,7 @@ UNCHANGED: dict[str, Made] = {
 def network(made: Made, policy: str, quick: bool) -> keras.Model:
     """One layer over images of any size with five channels, its weights away from their start."""
     with backend.precision(policy):
-        image = keras.Input((4, 6, 5))
+        image = keras.Input((4, 6, 5) if made not in SMALL_MAPS.values() else (None, None, 5))
         model = keras.Model(image, made()(image))
     generator = np.random.default_rng(3)
     model.set_weights([generator.uniform(0.5, 2.0, w.shape).astype(np.float32) for w in model.get_weights()])
@@ -51,7 +58,8 @@ def step(model: keras.Model, images: np.ndarray, training: bool = True) -> list[
     import tensorflow as tf
 
     x = tf.constant(images)
-    weight = np.random.default_rng(1).normal(size=(len(images), *model.output_shape[1:])).astype(np.float32)
+    shape = model.compute_output_shape(images.shape)
+    weight = np.random.default_rng(1).normal(size=shape).astype(np.float32)
 
     @tf.function  # as `fit` calls it
     def differentiate() -> list[tf.Tensor]:
@@ -65,12 +73,18 @@ def step(model: keras.Model, images: np.ndarray, training: bool = True) -> list[
     return [np.asarray(value) for value in differentiate()] + model.get_weights()
 
 
-def operations(model: keras.Model) -> set[str]:
-    """Types of TensorFlow's operations in a training step."""
+def operations(model: keras.Model, *side: int | None) -> set[str]:
+    """Types of TensorFlow's operations in a training step, on images of that height and width."""
     import tensorflow as tf
 
-    graph = tf.function(lambda x: model(x, training=True)).get_concrete_function(tf.zeros((2, 4, 6, 5))).graph
-    return {operation.type for operation in graph.get_operations()}
+    @tf.function
+    def differentiate(x: tf.Tensor) -> list[tf.Tensor]:
+        with tf.GradientTape() as tape:
+            total = tf.reduce_sum(keras.ops.cast(model(x, training=True), "float32"))
+        return tape.gradient(total, model.trainable_variables)
+
+    seen = tf.TensorSpec((2, *(side or (4, 6)), 5))
+    return {operation.type for operation in differentiate.get_concrete_function(seen).graph.get_operations()}
 
 
 def images(n: int = 3) -> np.ndarray:
@@ -80,7 +94,11 @@ def images(n: int = 3) -> np.ndarray:
 @pytest.mark.parametrize(("policy", "close"), [("float32", 2e-6), ("mixed_bfloat16", 3e-2)])
 @pytest.mark.parametrize("kind", LAYERS)
 def test_both_forms_agree(kind: str, policy: str, close: float) -> None:
-    plain, quick = (step(network(LAYERS[kind], policy, quick), images()) for quick in (False, True))
+    _agree(LAYERS[kind], policy, close)
+
+
+def _agree(made: Made, policy: str, close: float) -> None:
+    plain, quick = (step(network(made, policy, quick), images()) for quick in (False, True))
     assert len(plain) == len(quick) >= 3
     for expected, found in zip(plain, quick, strict=True):
         assert found.dtype == expected.dtype
@@ -95,6 +113,29 @@ def test_the_faster_operation_is_used_and_the_configuration_stays(kind: str) -> 
     assert quick.layers[-1].get_config() == plain.layers[-1].get_config()
     again = keras.Model.from_config(quick.get_config())
     assert operations(again) == operations(plain)
+
+
+@pytest.fixture
+def small_maps(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Maps of 4 x 6 pixels with 5 channels are small."""
+    monkeypatch.setattr(faster_layers, "PLACES", dict.fromkeys(faster_layers.PLACES, 4 * 6 / 5))
+
+
+@pytest.mark.usefixtures("small_maps")
+@pytest.mark.parametrize(("policy", "close"), [("float32", 2e-6), ("mixed_bfloat16", 3e-2)])
+@pytest.mark.parametrize("kind", SMALL_MAPS)
+def test_both_forms_agree_on_small_maps(kind: str, policy: str, close: float) -> None:
+    _agree(SMALL_MAPS[kind], policy, close)
+
+
+@pytest.mark.usefixtures("small_maps")
+@pytest.mark.parametrize("kind", SMALL_MAPS)
+def test_the_gradient_of_a_kernel_is_a_product_on_small_maps_alone(kind: str) -> None:
+    plain, quick = (network(SMALL_MAPS[kind], "float32", quick) for quick in (False, True))
+    assert "Conv2DBackpropFilter" in operations(plain)
+    assert "MatMul" in operations(quick) and "Conv2DBackpropFilter" not in operations(quick)
+    for side in ((16, 30), (None, None)):  # too many places, and maps of a size that nobody knows
+        assert operations(quick, *side) == operations(plain, *side)
 
 
 @pytest.mark.parametrize("kind", UNCHANGED)
