@@ -10,7 +10,7 @@ import numpy as np
 
 from fer_utils.data import FaceDataset, audit, splits
 from fer_utils.data.splits import Split, SplitSpec
-from fer_utils.evaluation import statistics
+from fer_utils.evaluation import intervals, statistics
 from fer_utils.records import Record
 from fer_utils.records.config import Phase, RunConfig
 
@@ -105,12 +105,10 @@ def leaking(dataset: FaceDataset, split: Split) -> list[str]:
 def score(dataset: FaceDataset, split: Split, record: Record) -> list[str]:
     """The accuracy on the test part with its interval, and what it does not say, in lines."""
     labels, logits = record.predictions("test")
-    right = (logits.argmax(axis=1) == labels).astype(float)
-    persons = None if dataset.subjects is None else dataset.subjects[split.test]
-    if persons is not None and len(np.unique(persons)) > 1 and 0 < right.sum() < len(right):
-        found, drawn = statistics.bootstrap_interval(right, clusters=persons), f"{len(np.unique(persons))} persons"
-    else:
-        found, drawn = statistics.wilson_interval(int(right.sum()), len(right)), "pictures"
+    right = logits.argmax(axis=1) == labels
+    persons = statistics.clusters_of(None if dataset.subjects is None else dataset.subjects[split.test])
+    found = intervals.accuracy(right, persons)
+    drawn = "pictures" if persons is None else f"{len(np.unique(persons))} persons"
     text = f"accuracy on {len(right):,} test pictures: {100 * right.mean():.1f} %"
     return [f"{text} [{100 * found.low:.1f}, {100 * found.high:.1f}] (95 %, by {drawn})", *claims(dataset, split)]
 

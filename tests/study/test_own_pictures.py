@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
 
 import cv2
 import layouts
@@ -126,6 +127,17 @@ def test_without_persons_it_says_what_cannot_be_claimed(tmp_path: Path) -> None:
     assert "Persons are not known" in sentence and "--subjects" in sentence
     with pytest.raises(ValueError, match="none known"):
         own_pictures.split_spec(dataset, by_persons=True)
+
+
+def test_one_wrong_answer_on_two_persons_promises_little() -> None:
+    split = splits.make(DRAWN, SplitSpec("random", test_size=2 / 12, groups="subjects"))
+    labels = DRAWN.labels[split.test]
+    guesses = np.where(np.arange(len(labels)) == 0, (labels + 1) % 7, labels)
+    record = SimpleNamespace(predictions=lambda part: (labels, np.eye(7)[guesses]))
+    first, *_ = own_pictures.score(DRAWN, split, record)
+    assert first.startswith(f"accuracy on 14 test pictures: {100 * 13 / 14:.1f} % [") and "by 2 persons" in first
+    low, high = (float(end) for end in first.split("[")[1].split("]")[0].split(","))
+    assert low < 10 and high > 95, "one of two persons was recognised without a fault"
 
 
 def test_the_audit_finds_copies_and_contradictions(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
