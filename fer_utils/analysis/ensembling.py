@@ -9,14 +9,14 @@ from typing import Any
 import numpy as np
 
 from fer_utils import records
-from fer_utils.data import load, splits
+from fer_utils.data import load, preparation, splits
 from fer_utils.evaluation import intervals, metrics
 from fer_utils.files.paths import project_root
 from fer_utils.records import Measurement, Record
 from fer_utils.study import Pooled, pool
 from fer_utils.training.scoring import predict_averaged
 
-_NAMES = {"mirror": "flips-{}", "six": "six-views-{}"}
+_NAMES = {"one": "one-view-{}", "mirror": "flips-{}", "six": "six-views-{}"}
 
 
 def averaged(record: Record, root: str | Path | None = None, views: str = "mirror") -> Measurement:
@@ -28,23 +28,30 @@ def averaged(record: Record, root: str | Path | None = None, views: str = "mirro
         record: a finished run, its weights on this machine.
         root: where its dataset lies, see `fer_utils.data.load`.
         views: `"mirror"` (an image and its mirror image) or `"six"` (both at three sizes), see
-            `fer_utils.data.preparation.VIEWS`.
+            `fer_utils.data.preparation.VIEWS`. The recognizer cuts its views out of a larger frame, so that its
+            answers differ a little.
 
     Returns:
         `values`: for `"validation"`, and for `"test"` where the run is final, the accuracy with its 95 % interval
         (images drawn again; fractions of 1) and n; `arrays`: the averaged logits, float16 (n, k), by part.
 
     Raises:
+        ValueError: there are no such views.
         FileNotFoundError: weights or dataset are not here.
     """
     store = record.path.parent.parent / "measurements"
-    return records.measure(_NAMES[views].format(record.id), store, lambda: _compute(record, root, views))
+    return records.measure(_name(record, views), store, lambda: _compute(record, root, views))
 
 
 def on_record(record: Record, views: str = "mirror") -> Measurement | None:
     """The measurement of `averaged`, if it was made."""
     stores = (reports / "measurements" for reports in (record.path.parent.parent, project_root() / "reports"))
-    return records.measured(_NAMES[views].format(record.id), *stores)
+    return records.measured(_name(record, views), *stores)
+
+
+def _name(record: Record, views: str) -> str:
+    preparation.check_views(views)
+    return _NAMES[views].format(record.id)
 
 
 def mirrored(runs: Sequence[Record], root: str | Path | None = None) -> bool:
@@ -84,8 +91,12 @@ def ensemble(runs: Sequence[Record], part: str = "test", mirrored: bool = False)
 def _logits(record: Record, part: str, mirrored: bool) -> np.ndarray:
     if not mirrored:
         return record.predictions(part)[1]
-    if not (found := on_record(record)):
-        raise ValueError(f"The mirror images of {record.id} were not measured. Measure them with ensembling.averaged.")
+    found = on_record(record)
+    if not found or part not in found.arrays:
+        raise ValueError(
+            f"Mirror images are averaged where they were measured; those of {record.id} were not, on {part}. Measure "
+            "them with ensembling.averaged, test images of final runs alone (score_test=True)."
+        )
     return found.arrays[part].astype(np.float64)
 
 

@@ -38,7 +38,7 @@ def due(record: Record) -> bool:
 
 
 def take(record: Record, root: str | Path | None = None) -> list[Measurement]:
-    """Measure what is due of a finished run: calibration, class-mean Grad-CAM and occlusion, gates, corruption curves.
+    """Measure what is due of a finished run: calibration, maps, gates, corruption curves, averages over views.
 
     Args:
         record: a finished run.

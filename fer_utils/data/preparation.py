@@ -10,8 +10,15 @@ VIEWS: dict[str, tuple[tuple[float, bool], ...]] = {
     "mirror": ((1.0, False), (1.0, True)),
     "six": tuple((size, mirrored) for size in (0.9, 1.0, 1.1) for mirrored in (False, True)),
 }
-"""Ways to show a face to a network whose answers are averaged: the part of the image that is seen, by its side (below 1
-the face is larger, above 1 the edge is repeated around it), and whether it is mirrored."""
+"""Ways to show a face to a network whose answers are averaged: the side of the part that is seen, as a share of the
+image's (below 1 the face is larger, above 1 the edge is repeated around it), and whether it is mirrored."""
+
+
+def check_views(views: str) -> None:
+    """ValueError unless it is one of `VIEWS`."""
+    if views not in VIEWS:
+        raise ValueError(f"views is one of {', '.join(VIEWS)}; got {views!r}. Choose one of these.")
+
 
 
 def check_images(images: np.ndarray, square: bool) -> None:

@@ -67,7 +67,7 @@ class EmotionRecognizer:
             colour_order: of arrays given, `"bgr"` (OpenCV) or `"rgb"`.
             longest_side: pixels; larger pictures are reduced for detection, not for classification.
             threads: of ONNX Runtime; None for one per core.
-            views: of each face, one of `crops.VIEWS`: `"six"`, `"mirror"` or `"one"`.
+            views: of each face, one of `fer_utils.data.preparation.VIEWS`: `"six"`, `"mirror"` or `"one"`.
             unsure_below: probability in [0, 1] of the label below which an answer counts as unsure.
 
         Raises:
@@ -128,7 +128,7 @@ class EmotionRecognizer:
         Args:
             frame: uint8 (h, w) or (h, w, 3).
             boxes: n of them, each sharing at least one pixel with the frame.
-            views: of each face, one of `crops.VIEWS`; default: the recognizer's.
+            views: of each face, one of `fer_utils.data.preparation.VIEWS`; default: the recognizer's.
         """
         if not boxes:
             return []

@@ -87,7 +87,7 @@ class RunConfig:
             `":<kept epoch>"` behind it for another than its first; `""` starts at random.
         teachers: ids of finished runs, each with `":<kept epoch>"` behind it for another than its first, whose
             networks' probabilities enter the labels of the training images (`fer_utils.training.teaching`).
-        teaching: the teachers' share of each label, in (0, 1]; 0 without teachers.
+        teaching: the teachers' share of each label, in (0, 1]; 0 without teachers. `label_smoothing` comes on top.
         seed: of weights, order, augmentation and dropout.
         weight_averaging: what is scored and kept after an epoch is the moving average of the weights over the steps of
             its phase, with this momentum (such as 0.999); 0 for the weights themselves.
@@ -160,7 +160,7 @@ class RunConfig:
         if not 0 <= self.teaching <= 1 or bool(self.teachers) != (self.teaching > 0):
             raise ValueError(
                 "teaching is the share, in (0, 1], of teachers in each label, and 0 without teachers; got "
-                f"{self.teaching} with {len(self.teachers)} teachers. Name both, or neither."
+                f"{self.teaching} with teachers: {len(self.teachers)}. Name both, or neither."
             )
         if self.makes_shares and self.loss != "cross_entropy":
             raise ValueError(
@@ -194,6 +194,16 @@ class RunConfig:
     def makes_shares(self) -> bool:
         """Whether training turns the labels of images into shares of classes."""
         return self.mixes or self.teaching > 0
+
+    @property
+    def needs(self) -> tuple[str, ...]:
+        """Ids of the runs whose weights it takes: of the one that it starts from, and of its teachers."""
+        return tuple(name.partition(":")[0] for name in (self.start_from, *self.teachers) if name)
+
+    @property
+    def network_options(self) -> dict[str, Any]:
+        """`model_options` for a network whose weights come from a run, so without the file of its first ones."""
+        return {name: value for name, value in self.model_options.items() if name != "weights"}
 
     @property
     def precision_note(self) -> str:

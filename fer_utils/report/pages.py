@@ -114,7 +114,8 @@ def _variant(config: RunConfig) -> str:
     if config.dataset == "fer2013" and config.dataset_options.get("labels") == "votes":
         settings["labels"] = "half FER+'s votes"
     if config.teachers:
-        settings["taught by"] = f"{len(config.teachers)} networks"
+        n = len(config.teachers)
+        settings["taught by"] = f"{n} network{'s' * (n > 1)} with a share of {config.teaching:g}"
     for name in ("mixup", "cutmix", "weight_averaging"):
         if value := getattr(config, name):
             settings[name] = f"{value:g}"

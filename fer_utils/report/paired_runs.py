@@ -13,7 +13,10 @@ from fer_utils.records import Record
 from fer_utils.report.records_index import Shelf
 from fer_utils.study.pooling import Pooled, by_configuration, by_seed, pool, whole
 
-_PLAIN = {"class_weights": "none", "sampling": "natural", "augmentation_rare": "", "start_from": "", "head_l2": None}
+_PLAIN = {
+    "class_weights": "none", "sampling": "natural", "augmentation_rare": "", "start_from": "", "head_l2": None,
+    "teachers": (), "mixup": 0.0, "cutmix": 0.0, "weight_averaging": 0.0, "dataset_options": {},
+}  # fmt: skip
 
 
 def groups(shelf: Shelf, model: str, dataset: str, **fields: Any) -> list[list[Record]]:

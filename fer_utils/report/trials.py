@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-import numpy as np
 import pandas as pd
 
 from fer_utils import models
@@ -24,7 +23,7 @@ def log(trials: Mapping[str, Record], kept: str = "last") -> pd.DataFrame:
     Args:
         trials: what was changed to a finished run; the first is the one that nothing was changed in. All share their
             validation images.
-        kept: the epoch. The last one is the same for all; the best one was chosen on the very images.
+        kept: the epoch. The last one, unlike the best, was not chosen by its score on these images.
 
     Returns:
         Indexed by change: `"validation %"`, `"points [95 %]"` (validation images drawn again), `"p, Holm"`, `"what it
@@ -33,11 +32,10 @@ def log(trials: Mapping[str, Record], kept: str = "last") -> pd.DataFrame:
     Raises:
         ValueError: no trial, or trials with different validation images.
     """
-    if len({record.run["split"]["hash"] for record in trials.values()}) != 1:
-        raise ValueError(
-            f"Trials are compared on the same validation images; got {len(trials)} trials whose splits differ, or "
-            "none. Leave out those of another split."
-        )
+    splits = {record.run["split"]["hash"] for record in trials.values()}
+    if len(splits) != 1:
+        counted = f"got {len(trials)} trials on {len(splits)} splits"
+        raise ValueError(f"Trials are compared on the same validation images; {counted}. Leave some out.")
     right = {change: pooling.pool([record], "validation", kept).correct for change, record in trials.items()}
     (first, baseline), *others = right.items()
     gaps = {change: statistics.paired_bootstrap_difference(correct, baseline) for change, correct in others}
@@ -51,17 +49,14 @@ def log(trials: Mapping[str, Record], kept: str = "last") -> pd.DataFrame:
             "p, Holm": f"{adjusted[change]:.2g}", "what it taught": _lesson(gap.estimate, adjusted[change]),
         }  # fmt: skip
     for change, record in trials.items():
-        network = models.build(record.config.model, n_classes=len(record.class_names), **_options(record))
+        network = models.build(record.config.model, n_classes=len(record.class_names), **record.config.network_options)
         rows[change]["million multiply-adds"] = f"{models.multiply_adds(network) / 1e6:,.0f}"
         rows[change]["minutes"] = f"{record.run['seconds'] / 60:.0f}"
     return pd.DataFrame.from_dict(rows, orient="index").rename_axis("change")
 
 
 def _lesson(gap: float, p: float) -> str:
-    if p > LEVEL or not np.isfinite(gap):
+    if p > LEVEL:
         return "not told apart on these images"
     return "it helps" if gap > 0 else "it harms"
 
-
-def _options(record: Record) -> dict[str, object]:
-    return {name: value for name, value in record.config.model_options.items() if name != "weights"}

@@ -41,7 +41,9 @@ def speed_key(config: RunConfig, size: int | None) -> str:
 
 
 def hours(config: RunConfig, speeds: Mapping[str, float]) -> float | None:
-    """How long a run takes, or None where its speed was not measured."""
+    """How long a run takes, or None where its speed was not measured or teachers slow it down."""
+    if config.teachers:
+        return None
     found = [(phase.epochs, speeds.get(speed_key(config, phase.size))) for phase in config.phases]
     if not all(speed for _, speed in found):
         return None

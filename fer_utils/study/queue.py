@@ -224,7 +224,7 @@ def run(
     try:
         for ended in executors.carried_out(
             lambda name, attempt: pool.submit(_do, todo[name]), todo, tries=TRIES, at_once=workers, until=end,
-            ready=lambda name: _may_begin(todo[name]),
+            ready=lambda name: not _waits_for(todo[name]),
         ):  # fmt: skip
             said = _said(ended.future, ended.again, ended.attempt)
             state[ended.key] = state[ended.key] if ended.again else said
@@ -248,13 +248,14 @@ def _left(job: Job, said: str) -> str:
         return said
     if any(path.is_dir() for path in store_for(config.dataset).glob(f"*-{config.key}-*")):
         return "under way"
-    return said if _may_begin(job) else f"not begun: waits for {config.start_from}"
+    waits = _waits_for(job)
+    return f"not begun: waits for {', '.join(waits)}" if waits else said
 
 
-def _may_begin(job: Job) -> bool:
-    """Whether the run whose weights it starts from is finished."""
-    start = job.config.start_from.partition(":")[0] if job.config else ""
-    return not start or records.is_done(store_for(job.config.dataset) / start)
+def _waits_for(job: Job) -> list[str]:
+    """The runs whose weights it needs and that are not finished, by id."""
+    needed = job.config.needs if job.config else ()
+    return [name for name in needed if not records.is_done(store_for(job.config.dataset) / name)]
 
 
 def _do(job: Job) -> str:

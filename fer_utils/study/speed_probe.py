@@ -36,8 +36,11 @@ _PATIENCE = 300.0  # seconds that processes wait for each other
 
 
 def distinct(found: Sequence[queue.Item]) -> dict[str, tuple[RunConfig, int | None]]:
-    """One configuration and image size for every `costs.speed_key` of the missing runs and searches."""
-    missing = [config for item in found for config in queue.missing(item)]
+    """One configuration and image size for every `costs.speed_key` of the missing runs and searches.
+
+    What teachers cost is not measured: they need not be trained yet.
+    """
+    missing = [config for item in found for config in queue.missing(item) if not config.teachers]
     missing += [search.start for item in found for search in queue.missing_searches(item)]
     return {costs.speed_key(c, p.size): (c, p.size) for c in reversed(missing) for p in reversed(c.phases)}
 
@@ -49,8 +52,7 @@ class _Timed:
         self.config, self.size = config, size
         keras.utils.clear_session()
         n_classes = 8 if config.dataset == "ferplus" else 7
-        options = {name: value for name, value in config.model_options.items() if name != "weights"}
-        self.model = self._compiled(setup.build(replace(config, model_options=options), n_classes))
+        self.model = self._compiled(setup.rebuild(config, n_classes, config.precision))
         generator = np.random.default_rng(0)
         self.images = generator.integers(0, 256, (n * config.batch_size, 48, 48), dtype=np.uint8)
         self.labels = generator.integers(0, n_classes, len(self.images))
@@ -156,8 +158,8 @@ def speeds(name: str | None = None, workers: int = 1) -> dict[str, float]:
 
 def _made_by() -> str:
     """A digest of what the speed of a network's step hangs on: library versions and the code of its faster layers."""
-    code = Path(faster_layers.__file__).read_bytes() + repr(backend.versions()).encode()
-    return hashlib.blake2b(code, digest_size=5).hexdigest()
+    code = [Path(module.__file__).read_text(encoding="utf-8") for module in (faster_layers, backend)]
+    return hashlib.blake2b(repr((*code, backend.versions())).encode(), digest_size=5).hexdigest()
 
 
 def _record_name(device: str, workers: int) -> str:

@@ -71,7 +71,7 @@ def run(
     setup.check_may_train(config)
     folder = store / records.identify(config, dataset.fingerprint)
     prepared = setup.prepare(config, dataset)  # refuses what does not fit, before any file
-    teachers = teaching.teachers(config, dataset.class_names, store)
+    teachers = teaching.teachers(prepared, store)
     training = Training(prepared, folder, checkpoint_seconds, teachers)
     training.take_weights()
     with locks.claim(folder):

@@ -48,7 +48,11 @@ def predict_averaged(model: keras.Model, images: np.ndarray, views: str) -> np.n
 
     Returns:
         float32 (n, k).
+
+    Raises:
+        ValueError: there are no such views.
     """
+    preparation.check_views(views)
     means = []
     for first in range(0, len(images), _AT_ONCE):
         seen = (augmentation.view(images[first : first + _AT_ONCE], *view) for view in preparation.VIEWS[views])

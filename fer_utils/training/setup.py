@@ -156,8 +156,7 @@ def build(config: RunConfig, n_classes: int) -> keras.Model:
 
 def rebuild(config: RunConfig, n_classes: int, precision: str = "float32") -> keras.Model:
     """The same network for weights that a training has saved, computing in `precision` whatever it was trained in."""
-    options = {name: value for name, value in config.model_options.items() if name != "weights"}
-    return build(replace(config, precision=precision, model_options=options), n_classes)
+    return build(replace(config, precision=precision, model_options=config.network_options), n_classes)
 
 
 def policy(config: RunConfig) -> augmentation.Policy:

@@ -1,4 +1,7 @@
-"""Distillation (Hinton et al. 2015): labels that are, for a share, what trained networks say of the very image."""
+"""Distillation (Hinton et al. 2015): labels that are, for a share, what trained networks say of the very image.
+
+Their temperature, which softens the scores of both sides, is 1 here, and it is labels that are mixed, not losses.
+"""
 
 from __future__ import annotations
 
@@ -10,9 +13,11 @@ import keras
 import numpy as np
 
 from fer_utils.data.augmentation import Batches
+from fer_utils.data.dataset import SIZE
 from fer_utils.evaluation import metrics
-from fer_utils.records.config import RunConfig
+from fer_utils.records import Record
 from fer_utils.training import weights
+from fer_utils.training.setup import Setup
 
 
 class TaughtBatches(keras.utils.PyDataset):
@@ -48,32 +53,54 @@ class TaughtBatches(keras.utils.PyDataset):
         """Batch `index`: x float32 (b, s, s, 1), y float32 (b, k), and w float32 (b,) where images have weights."""
         images, labels, *image_weights = self.batches[index]
         with self.one_at_a_time:
-            scores = [keras.ops.convert_to_numpy(teacher.predict_on_batch(images)) for teacher in self.teachers]
+            scores = [np.asarray(teacher.predict_on_batch(images)) for teacher in self.teachers]
         said = metrics.softmax(np.stack(scores)).mean(axis=0)
         own = labels if labels.ndim == 2 else np.eye(said.shape[1])[labels]
         return images, (self.share * said + (1 - self.share) * own).astype(np.float32), *image_weights
 
 
-def teachers(config: RunConfig, class_names: Sequence[str], store: Path | None = None) -> tuple[keras.Model, ...]:
+def teachers(setup: Setup, store: Path | None = None) -> tuple[keras.Model, ...]:
     """The networks that teach a training, computing in its precision; none where it names none.
 
     Args:
-        config: names their runs, and which of the kept epochs.
-        class_names: of the dataset.
+        setup: the training; its configuration names the teachers' runs, and which of their kept epochs.
         store: folder of records to look in first.
 
     Raises:
-        ValueError: there is no such run or kept epoch, or it tells other classes apart.
+        ValueError: there is no such run or kept epoch, or it is no teacher for this training (see the message).
         FileNotFoundError: its weights are not on this machine; the message says how to get them.
     """
     found = []
-    for name in config.teachers:
+    for name in setup.config.teachers:
         identifier, _, kept = name.partition(":")
         record = weights.finished_run(identifier, store)
-        if record.class_names != tuple(class_names):
+        _check(record, kept or record.kept[0], setup)
+        network = weights.rebuild(record, kept or None, setup.config.precision)
+        sides = sorted({phase.size or SIZE for phase in setup.config.phases})
+        if network.input_shape[1] is not None and sides != [network.input_shape[1]]:
             raise ValueError(
-                f"A teacher tells the same classes apart, in the same order: {', '.join(class_names)}; got {record.id} "
-                f"with {', '.join(record.class_names)}. Name a run on the same classes."
+                f"A teacher sees the images that are trained on, of {', '.join(map(str, sides))} pixels; {record.id} "
+                f"takes {network.input_shape[1]} alone. Train at that size, or name a network without dense layers "
+                "that was trained at several."
             )
-        found.append(weights.rebuild(record, kept or None, config.precision))
+        found.append(network)
     return tuple(found)
+
+
+def _check(record: Record, kept: str, setup: Setup) -> None:
+    """Refuse a run whose answers would not be those of a fair teacher: see the messages."""
+    if record.class_names != tuple(setup.dataset.class_names):
+        raise ValueError(
+            f"A teacher tells the same classes apart, in the same order: {', '.join(setup.dataset.class_names)}; got "
+            f"{record.id} with {', '.join(record.class_names)}. Name a run on the same classes."
+        )
+    if record.run["split"]["hash"] != setup.split.hash:
+        raise ValueError(
+            f"A teacher was trained on the same split, and has not seen the images that its student is scored on; got "
+            f"{record.id}, on another. Name a run on this split."
+        )
+    if kept in record.config.chosen_on_test or record.config.loss != "cross_entropy":
+        raise ValueError(
+            "A teacher gives probabilities (its loss is cross_entropy) at an epoch that no test image chose; got "
+            f"{record.id} with {record.config.loss} at {kept}. Name another run, or another of its kept epochs."
+        )

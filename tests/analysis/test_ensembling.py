@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -44,6 +45,17 @@ def test_a_run_that_is_not_final_is_measured_on_validation_alone(tmp_path: Path)
     assert ensembling.on_record(record, "six").values == found.values
 
 
+def test_mirror_images_are_averaged_where_they_were_measured(tmp_path: Path) -> None:
+    record = run(replace(CONFIG, score_test=False), store=tmp_path / "runs")
+    ensembling.averaged(record)
+    assert len(ensembling.ensemble([record], "validation", mirrored=True).labels)
+    final = replace(record.config, score_test=True)
+    with pytest.raises(ValueError, match=r"were not, on test\. Measure them .* final runs alone"):
+        ensembling._logits(SimpleNamespace(config=final, id=record.id, path=record.path), "test", True)
+    with pytest.raises(ValueError, match="views is one of one, mirror, six; got 'ten'"):
+        ensembling.averaged(record, views="ten")
+
+
 def test_six_views_are_an_image_and_its_mirror_image_at_three_sizes(tmp_path: Path) -> None:
     record = run(CONFIG, store=tmp_path / "runs")
     dataset, model = load("synthetic", **CONFIG.dataset_options), weights.rebuild(record)
@@ -66,7 +78,7 @@ def test_an_ensemble_is_the_mean_of_probabilities(tmp_path: Path) -> None:
     table = ensembling.disagreement(members)
     assert table.shape == (2, 2) and (np.diag(table) == 0).all() and table[0, 1] == table[1, 0]
     assert table[0, 1] == np.mean(shares[0].argmax(1) != shares[1].argmax(1))
-    with pytest.raises(ValueError, match="were not measured"):
+    with pytest.raises(ValueError, match="were not, on test"):
         ensembling.ensemble(members, mirrored=True)
     mirrored = [ensembling.averaged(member).arrays["test"].astype(float) for member in members]
     expected = np.mean([metrics.softmax(logits) for logits in mirrored], axis=0)

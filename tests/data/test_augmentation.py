@@ -381,3 +381,24 @@ def test_rows_choose_images_without_copying_them() -> None:
     for ours, theirs in zip(chosen, copied, strict=True):
         np.testing.assert_array_equal(ours[0], theirs[0])
         np.testing.assert_array_equal(ours[1], theirs[1])
+
+
+# Views
+
+
+def test_a_view_at_full_size_is_the_image_or_its_mirror_image() -> None:
+    images = smooth_images(4)
+    for mirrored, step in ((False, 1), (True, -1)):
+        expected = augmentation.prepare(images[:, :, ::step])
+        np.testing.assert_array_equal(augmentation.view(images, 1.0, mirrored), expected)
+
+
+@pytest.mark.parametrize("size", [0.9, 1.1])
+def test_a_view_shows_that_share_of_the_image_about_its_centre(size: float) -> None:
+    images = smooth_images(4)
+    row, column = size * (np.indices((48, 48)) - 23.5) + 23.5
+    for mirrored in (False, True):
+        places = (row, 47 - column if mirrored else column)
+        expected = [scipy.ndimage.map_coordinates(im.astype(float), places, order=1, mode="nearest") for im in images]
+        seen = 255 * augmentation.view(images, size, mirrored)[..., 0]
+        assert np.abs(seen - expected).max() < 3

@@ -149,9 +149,9 @@ def test_keys_are_stable() -> None:
         ({"mixup": -0.1}, "mixup and cutmix are at least 0"),
         ({"cutmix": 1.0, "loss": "l2_svm"}, "mixed or taught are shares .* loss cross_entropy; got 'l2_svm'"),
         ({"teachers": ("a",), "teaching": 0.5, "loss": "l2_svm"}, "mixed or taught are shares"),
-        ({"teachers": ("a", "b")}, "got 0.0 with 2 teachers. Name both, or neither"),
-        ({"teaching": 0.5}, "got 0.5 with 0 teachers"),
-        ({"teachers": ("a",), "teaching": 1.5}, r"in \(0, 1\], .*got 1.5 with 1 teachers"),
+        ({"teachers": ("a", "b")}, "got 0.0 with teachers: 2. Name both, or neither"),
+        ({"teaching": 0.5}, "got 0.5 with teachers: 0"),
+        ({"teachers": ("a",), "teaching": 1.5}, r"in \(0, 1\], .*got 1.5 with teachers: 1"),
         ({"weight_averaging": 1.0}, r"weight_averaging is in \[0, 1\); got 1.0"),
     ],
 )

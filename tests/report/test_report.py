@@ -18,7 +18,7 @@ from fer_utils.analysis.prices import tables
 from fer_utils.data.splits import SplitSpec
 from fer_utils.evaluation import statistics
 from fer_utils.records.config import Phase, RunConfig
-from fer_utils.report import answers, headlines, one_page, pictures, records_index, requirements
+from fer_utils.report import answers, headlines, one_page, pages, paired_runs, pictures, records_index, requirements
 from fer_utils.report.audit import claims
 from fer_utils.report.audit.verdicts import NOT_MEASURED
 from fer_utils.report.headlines import REPORTED, SOUND, Line
@@ -205,6 +205,19 @@ def test_a_source_of_weights_is_named(reports: Path) -> None:
         finished(reports / "runs", replace(config, start_from=start), [0.7, 0.7, 0.7])
     found = headlines.own(records_index.read(reports))
     assert [x.detail for x in found] == ["from random weights", "pre-trained on FER2013"]
+
+
+def test_what_a_row_says_of_a_recipe_of_its_own(reports: Path) -> None:
+    (plain,) = protocols.compact((0,))
+    taught = {"teachers": ("a-0", "b-1"), "teaching": 0.7, "mixup": 0.2, "weight_averaging": 0.999}
+    for changes in ({}, taught, {"cutmix": 1.0}, {"dataset_options": {"labels": "votes"}}):
+        finished(reports / "runs", replace(plain, **changes), [0.7, 0.7, 0.7])
+    rows = pages.markdown(records_index.read(reports).runs)
+    assert "taught by 2 networks with a share of 0.7 (ours)" in rows
+    assert "mixup 0.2 (ours)" in rows and "weight averaging 0.999 (ours)" in rows and "cutmix 1 (ours)" in rows
+    assert "labels half FER+'s votes (ours)" in rows
+    ((usual,),) = paired_runs.groups(records_index.read(reports), "compact", "fer2013")
+    assert usual.config == plain, "only one of the four has usual settings"
 
 
 def test_the_queue_loses_what_is_on_record(reports: Path) -> None:

@@ -270,10 +270,13 @@ def test_a_run_begins_after_the_one_that_it_starts_from(jobs_of: Callable[..., P
     notes = jobs_of(workers.job_leaves_a_record)
     parent = records.identify(TINY, "0123456789")
     child, orphan = (replace(TINY, seed=seed, start_from=start) for seed, start in ((1, parent), (2, "nothing:last")))
-    state = queue.run([Item("a", "b", (orphan, child, TINY))], workers=2)
-    assert list(state) == ["not begun: waits for nothing:last", "done", "done"]
-    (first, second) = (notes / "seed0-0", notes / "seed1-0")
-    assert first.stat().st_mtime_ns < second.stat().st_mtime_ns
+    pupil = replace(TINY, seed=3, teachers=(f"{parent}:last",), teaching=1.0)
+    untaught = replace(pupil, seed=4, teachers=(parent, "nobody:last"))
+    state = queue.run([Item("a", "b", (orphan, untaught, pupil, child, TINY))], workers=2)
+    waits = ["not begun: waits for nothing", "not begun: waits for nobody"]
+    assert list(state) == [*waits, "done", "done", "done"]
+    first, *others = ((notes / f"seed{seed}-0").stat().st_mtime_ns for seed in (0, 1, 3))
+    assert first < min(others)
 
 
 @pytest.mark.survival

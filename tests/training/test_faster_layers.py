@@ -138,6 +138,35 @@ def test_the_gradient_of_a_kernel_is_a_product_on_small_maps_alone(kind: str) ->
         assert operations(quick, *side) == operations(plain, *side)
 
 
+@pytest.mark.parametrize("padding", ["same", "valid"])
+@pytest.mark.parametrize(("side", "strides"), [((5, 3), (1, 2)), ((3, 3), (2, 2)), ((7, 8), (3, 2)), ((4, 9), (2, 4))])
+def test_what_each_place_of_a_kernel_sees(side: tuple[int, int], strides: tuple[int, int], padding: str) -> None:
+    """Its gradient equals TensorFlow's on odd and even maps, whatever the stride; sums of small integers are exact."""
+    import tensorflow as tf
+
+    generator = np.random.default_rng(0)
+    x, kernel = (tf.constant(generator.integers(-3, 4, s), tf.float32) for s in ((2, *side, 4), (3, 3, 4, 5)))
+    found = []
+    for convolve in (backend.convolve, lambda x, k, strides, padding: tf.nn.conv2d(x, k, strides, padding.upper())):
+        with tf.GradientTape() as tape:
+            tape.watch([x, kernel])
+            outputs = convolve(x, kernel, strides, padding)
+            total = tf.reduce_sum(outputs * tf.reshape(tf.range(float(tf.size(outputs))), outputs.shape))
+        found.append([outputs, *tape.gradient(total, [x, kernel])])
+    for ours, theirs in zip(*found, strict=True):
+        np.testing.assert_array_equal(ours, theirs)
+
+
+@pytest.mark.usefixtures("small_maps")
+def test_a_layer_on_maps_of_two_sizes_changes_on_the_small_one_alone() -> None:
+    layer, image = keras.layers.Conv2D(5, 3, padding="same"), keras.Input((16, 16, 5))
+    small = layer(keras.layers.MaxPooling2D(4)(image))
+    model = keras.Model(image, keras.ops.mean(layer(image)) + keras.ops.mean(small))
+    plain = operations(model, 16, 16)
+    faster_layers.quicken(model)
+    assert "MatMul" not in plain and operations(model, 16, 16) >= {"MatMul", "Conv2DBackpropFilter"}
+
+
 @pytest.mark.parametrize("kind", UNCHANGED)
 def test_other_layers_stay_as_they_are(kind: str) -> None:
     plain, quick = (network(UNCHANGED[kind], "float32", quick) for quick in (False, True))
@@ -165,8 +194,9 @@ def test_one_value_per_channel_has_no_variance() -> None:
     np.testing.assert_allclose(variance, [0.5, 0.5])
 
 
+@pytest.mark.usefixtures("small_maps")
 @pytest.mark.parametrize("answer", [True, "auto"])
 def test_where_xla_compiles_nothing_changes(answer: object, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(backend, "jit_compile", lambda: answer)
-    for made in LAYERS.values():
+    for made in (*LAYERS.values(), *SMALL_MAPS.values()):
         assert operations(network(made, "float32", True)) == operations(network(made, "float32", False))

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import shutil
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import keras
 import numpy as np
@@ -16,7 +18,7 @@ from fer_utils.data.splits import SplitSpec
 from fer_utils.evaluation import metrics
 from fer_utils.records import Record
 from fer_utils.records.config import Phase, RunConfig
-from fer_utils.training import run, teaching, weights
+from fer_utils.training import run, setup, teaching, weights
 
 PLAIN = RunConfig(
     "tiny", "synthetic", (Phase(3, 0.02),), split=SplitSpec("random", validation_size=0.3),
@@ -82,13 +84,13 @@ def taught(faces: FaceDataset, tmp_path_factory: pytest.TempPathFactory) -> tupl
 
 
 def test_a_run_learns_what_its_teacher_says(
-    taught: tuple[RunConfig, Record], faces: FaceDataset, monkeypatch: pytest.MonkeyPatch
+    taught: tuple[RunConfig, Record], faces: FaceDataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     config, record = taught
     monkeypatch.setattr(teaching, "teachers", lambda *_: [teacher([STRENGTH, *[0.0] * 6])])
-    store = record.path.parents[1] / "otherwise"
-    otherwise = run(replace(config, teaching=1.0, mixup=0.0, phases=(Phase(3, 0.05),)), store=store, dataset=faces)
-    assert set(otherwise.predictions("validation")[1].argmax(axis=1)) == {0}, "it learns what that teacher says"
+    certain = replace(config, teaching=1.0, mixup=0.0, phases=(Phase(3, 0.05),), precision="mixed_bfloat16")
+    pupil = run(certain, store=tmp_path, dataset=faces)
+    assert set(pupil.predictions("validation")[1].argmax(axis=1)) == {0}
     assert Record(record.path).config == config, "its record names the teacher"
 
 
@@ -104,15 +106,44 @@ def test_a_run_that_was_stopped_ends_the_same_to_the_bit(
     assert_same_to_the_bit(record, again, "last")
 
 
-def test_a_teacher_of_other_classes_is_refused(taught: tuple[RunConfig, Record]) -> None:
-    config, record = taught
-    with pytest.raises(ValueError, match=r"tells the same classes apart, .*: joy, anger; got synthetic-tiny"):
-        teaching.teachers(config, ("joy", "anger"), record.path.parent)
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"split": SplitSpec("random", validation_size=0.3, seed=5)}, "was trained on the same split"),
+        ({"loss": "l2_svm"}, "gives probabilities .* with l2_svm at last"),
+        ({"keep": ("best_test",), "score_test": True}, "that no test image chose; .* at best_test"),
+    ],
+)
+def test_an_unfair_teacher_is_refused(faces: FaceDataset, tmp_path: Path, changes: dict[str, Any], said: str) -> None:
+    unfair = run(replace(PLAIN, phases=(Phase(1, 0.02),), **changes), store=tmp_path, dataset=faces)
+    with pytest.raises(ValueError, match=said):
+        run(replace(PLAIN, teachers=(unfair.id,), teaching=0.5), store=tmp_path, dataset=faces)
+    assert [folder.name for folder in tmp_path.iterdir()] == [unfair.id], "nothing half-begun stays"
 
 
-def test_a_teacher_whose_weights_are_gone_is_said_to_be(
+def test_a_teacher_of_one_size_cannot_teach_at_another(
     taught: tuple[RunConfig, Record], faces: FaceDataset, tmp_path: Path
 ) -> None:
-    with pytest.raises(ValueError, match="named by its id; got 'nobody'"):
+    record = run(PLAIN, store=tmp_path, dataset=faces)
+    smaller = replace(PLAIN, model="compact", phases=(Phase(1, 0.02, size=32), Phase(1, 0.02)))
+    with pytest.raises(ValueError, match=r"trained on, of 32, 48 pixels; synthetic-tiny\S+ takes 48 alone"):
+        run(replace(smaller, teachers=(record.id,), teaching=0.5), store=tmp_path, dataset=faces)
+
+
+def test_a_teacher_of_other_classes_is_refused(taught: tuple[RunConfig, Record], faces: FaceDataset) -> None:
+    config, record = taught
+    renamed = replace(faces, class_names=tuple("abcdefg"))
+    with pytest.raises(ValueError, match=r"tells the same classes apart, .*: a, b, c, d, e, f, g; got synthetic-tiny"):
+        teaching.teachers(setup.prepare(config, renamed), record.path.parent)
+
+
+def test_a_teacher_that_is_not_here_is_named(
+    taught: tuple[RunConfig, Record], faces: FaceDataset, tmp_path: Path
+) -> None:
+    with pytest.raises(ValueError, match="weights are named by the id of a finished run; got 'nobody'"):
         run(replace(taught[0], teachers=("nobody",)), store=tmp_path, dataset=faces)
-    assert not any(tmp_path.iterdir()), "nothing half-begun stays"
+    record = run(PLAIN, store=tmp_path, dataset=faces)
+    shutil.rmtree(record.path / "weights")
+    with pytest.raises(FileNotFoundError, match=record.id):
+        run(replace(PLAIN, seed=1, teachers=(record.id,), teaching=0.5), store=tmp_path, dataset=faces)
+    assert [folder.name for folder in tmp_path.iterdir()] == [record.id], "nothing half-begun stays"

@@ -47,7 +47,7 @@ def read(root: Path, labels: str = "majority") -> FaceDataset:
 
 
 def voted(root: Path) -> FaceDataset:
-    """FER2013, every image with its own label, and beside it the shares of a label that FER+'s annotators had a say in.
+    """FER2013 with its own labels, and beside them class shares to which FER+'s annotators contribute half.
 
     Args:
         root: see `read`.
@@ -55,10 +55,10 @@ def voted(root: Path) -> FaceDataset:
     Returns:
         FER2013; row by row `label_distribution` is one half the image's own label and one half the votes for the seven
         expressions that both datasets know, divided by their sum, single votes left out. Where nobody voted for one of
-        the seven it is the label alone.
+        the seven it is the label alone; where all votes are for another, both have one half.
 
     Raises:
-        ValueError: see `read`.
+        MissingDataError, ValueError: see `read`.
     """
     faces, votes = join(root)
     own = np.eye(faces.n_classes)[faces.labels]

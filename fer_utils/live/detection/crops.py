@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import cv2
 import numpy as np
 
-from fer_utils.data.preparation import VIEWS, prepare
+from fer_utils.data.preparation import VIEWS, check_views, prepare
 from fer_utils.live.faces import Box
 
 TILT = 15.0
@@ -53,12 +53,6 @@ def _levelled(grey: np.ndarray, box: Box) -> np.ndarray:
     return cv2.warpAffine(grey, matrix, size, flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
 
 
-def check_views(views: str) -> None:
-    """ValueError unless it is one of `VIEWS`."""
-    if views not in VIEWS:
-        raise ValueError(f"views is one of {', '.join(VIEWS)}; got {views!r}. Choose one of these.")
-
-
 def prepared(grey: np.ndarray, boxes: Sequence[Box], margin: float, size: int, views: str = "one") -> np.ndarray:
     """All faces of a frame as one batch for the network, through `preparation.prepare`, the function of training.
 
@@ -67,7 +61,7 @@ def prepared(grey: np.ndarray, boxes: Sequence[Box], margin: float, size: int, v
         boxes: n of them.
         margin: see `square`.
         size: side of the network's input.
-        views: one of `VIEWS`, v pictures of each face; sizes are those of the crop against the square of `square`.
+        views: one of `preparation.VIEWS`, v pictures of each face; the image is the square of `square`.
 
     Returns:
         float32 (n * v, size, size, 1) in [0, 1], the views of a face one after the other.

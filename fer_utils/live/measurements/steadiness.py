@@ -47,7 +47,7 @@ def answers(
         recognizer: classifies; its margin must be 0.
         images: n faces.
         places: b boxes on an image that is enlarged `LARGER` times.
-        views: one of `crops.VIEWS`.
+        views: one of `fer_utils.data.preparation.VIEWS`.
     """
     labels, shares = [], []
     for image in images:

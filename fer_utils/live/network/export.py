@@ -27,9 +27,8 @@ _LICENCE = {
 def describe(record: Record, kept: str | None = None) -> Description:
     """The description of a finished run, with the temperature fitted on its stored *validation* predictions."""
     config, kept = record.config, kept or record.kept[0]
-    options = {name: value for name, value in config.model_options.items() if name != "weights"}
     found = Description(
-        record.class_names, 1.0, 48, config.model, options, record.id, config.dataset,
+        record.class_names, 1.0, 48, config.model, config.network_options, record.id, config.dataset,
         "none: the run has no validation part", _LICENCE.get(config.dataset, ""),
     )  # fmt: skip
     if not record.run["split"].get("validation"):

@@ -50,7 +50,8 @@ class Session:
             longest_side: pixels of the reduced picture in which faces are looked for and followed.
             smoothing: how steady labels are.
             patience: seconds for which a face is followed that the detector does not see any more.
-            views: of each face in each frame, one of `crops.VIEWS`; frames that follow each other are smoothed anyway.
+            views: of each face in each frame, one of `fer_utils.data.preparation.VIEWS`; frames that follow each other
+                are smoothed anyway.
         """
         self.recognizer, self.detect_every, self.longest_side = recognizer, detect_every, longest_side
         self.patience, self.views, self._smoothing = patience, views, smoothing
