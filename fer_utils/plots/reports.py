@@ -123,7 +123,7 @@ def _draw(ax: Axes, numbers: Axes, y: float, row: _Row) -> None:
         numbers.text(0, y, row.text, **words)
     else:
         numbers.text(0, y, row.number.percent(), weight="bold" if row.main else "normal", **words)
-        numbers.text(0.365, y, textwrap.fill(row.text, 56), color=style.MUTED, **words | {"size": 8})
+        numbers.text(0.42, y, textwrap.fill(row.text, 56), color=style.MUTED, **words | {"size": 7.5})
         low, middle, high = (100 * x for x in (row.number.low, row.number.estimate, row.number.high))
         size, width = (6, 2.2) if row.main else (3.8, 1.1)
         ax.plot([low, high], [y, y], color=row.colour, lw=width, solid_capstyle="butt")

@@ -35,7 +35,7 @@ def finished_run(identifier: str, store: Path | None = None) -> Record:
         if records.is_done(folder / identifier):
             return Record(folder / identifier)
     raise ValueError(
-        f"Another run's weights are named by the id of a finished run; got {identifier!r}, which is in none of "
+        f"Another run is named by its id; got {identifier!r}, which is in none of "
         f"{', '.join(map(str, dict.fromkeys(stores)))}. Train it first; `python -m fer_utils runs` lists what there is."
     )
 

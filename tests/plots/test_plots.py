@@ -1,6 +1,7 @@
 """Figures: what may be seen of whom, and that every one can be drawn."""
 
 import ast
+import copy
 import inspect
 from itertools import pairwise
 from pathlib import Path
@@ -456,11 +457,14 @@ def test_names_and_labels_of_claims_do_not_meet():
     system.system, system.detail, system.claimed = "xavengers2025", "x, *modified*: batch norm momentum 0.9", None
     dot = system.dots["sound"]
     dot.interval, dot.short = statistics.wilson_interval(60, 60), "n = 3,589, 50 of 300 epochs, 3 seeds"
-    system.dots = {"re-run as reported": dot, "sound": None}
+    long = copy.copy(dot)
+    long.short = "n = 28,821, 50 epochs, bfloat16, on training images"
+    system.dots = {"re-run as reported": long, "sound": dot, "else": None}
     figure = plots.claims({"data": [system]})
     figure.canvas.draw()
     boxes = [text.get_window_extent() for text in (*figure.axes[0].texts, *figure.axes[2].texts) if text.get_text()]
     assert not any(a.overlaps(b) for i, a in enumerate(boxes) for b in boxes[i + 1 :])
+    assert max(box.x1 for box in boxes) <= figure.bbox.x1, "all of a long note is seen"
 
 
 def test_confusion_cells_hold_shares_and_counts():

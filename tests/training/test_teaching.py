@@ -140,7 +140,7 @@ def test_a_teacher_of_other_classes_is_refused(taught: tuple[RunConfig, Record],
 def test_a_teacher_that_is_not_here_is_named(
     taught: tuple[RunConfig, Record], faces: FaceDataset, tmp_path: Path
 ) -> None:
-    with pytest.raises(ValueError, match="weights are named by the id of a finished run; got 'nobody'"):
+    with pytest.raises(ValueError, match="named by its id; got 'nobody'"):
         run(replace(taught[0], teachers=("nobody",)), store=tmp_path, dataset=faces)
     record = run(PLAIN, store=tmp_path, dataset=faces)
     shutil.rmtree(record.path / "weights")
