@@ -5,6 +5,7 @@ Nothing here trains: `fer_utils.study.rows` declares the runs, the queue trains 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,6 +17,8 @@ from fer_utils.records.config import in_words
 from fer_utils.study import protocols
 
 MODEL, DATASET = "psg2025", "ckplus"
+FIXED = 2.0
+"""Gates that differ so many times as much between places as between faces are called a fixed frame."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,26 +46,43 @@ class Gates:
         changed = in_words(config.model_options)
         return f"CK+48, {config.epochs} of {budget} epochs{f', modified: {changed}' if changed else ''}"
 
-    def reading(self) -> str:
-        """What the two deviations say, as a sentence: a frame fixed for all faces, or a choice in each face."""
-        ratio = self.places / max(self.faces, 1e-9)
-        how = f"In the one trained network whose gates are on record ({self.trained()}), they differ {ratio:.1f} times "
-        how += "as much between places as between"
-        if ratio > 2:
-            return f"{how} faces: the block is more a fixed frame for the image than a choice in each face."
-        return f"{how} faces: what is let through depends on the face as well."
+    @property
+    def ratio(self) -> float:
+        """How many times as much the gates differ between places as between faces."""
+        return self.places / max(self.faces, 1e-9)
 
 
-def trained_gates() -> Gates | None:
-    """The gates of the longest training of psg2025 on CK+48 whose gates were measured; None where none was."""
+def reading(gates: Sequence[Gates]) -> str:
+    """What the deviations say, as a sentence: a frame fixed for all faces, or a choice in each face.
+
+    Args:
+        gates: of at least one network; all were trained alike.
+    """
+    ratios, n = [found.ratio for found in gates], len(gates)
+    fixed = sum(ratio > FIXED for ratio in ratios)
+    who = "the trained network" if n == 1 else f"the {n} trained networks"
+    many = f"{ratios[0]:.1f}" if n == 1 else f"{min(ratios):.1f} to {max(ratios):.1f}"
+    how = f"In {who} whose gates are on record ({gates[0].trained()}), they differ {many} times as much between places "
+    frame = "the block is more a fixed frame for the image than a choice in each face"
+    choice = "what is let through depends on the face as well"
+    if fixed in (0, n):
+        return f"{how}as between faces: {frame if fixed else choice}."
+    return f"{how}as between faces: in {fixed} of them {frame}, in {n - fixed} {choice}."
+
+
+def trained_gates() -> list[Gates]:
+    """The gates of the longest training of psg2025 on CK+48 whose gates were measured: one for each of its networks."""
+    measured = []
     for run in sorted(study.on_record(MODEL, DATASET), key=lambda run: -run.run["epochs"]):
+        if measured and run.run["epochs"] < measured[0].run.run["epochs"]:
+            break
         if found := records.measured(f"gates*-{run.id}") or records.measured(f"attention-{run.id}"):
             arrays, values = found.arrays, found.values
             codes = arrays.get("classes", np.arange(len(run.class_names)))
             maps = arrays.get("gates", arrays.get("maps"))
             names = tuple(run.class_names[code] for code in codes)
-            return Gates(maps, names, values["n"], values["places"], values["faces"], run)
-    return None
+            measured.append(Gates(maps, names, values["n"], values["places"], values["faces"], run))
+    return measured
 
 
 def first_blocks() -> pd.DataFrame:

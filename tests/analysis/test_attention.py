@@ -18,15 +18,22 @@ def gates(places: float, faces: float) -> attention.Gates:
 
 
 def test_the_reading_turns_with_the_deviations() -> None:
-    assert "4.0 times" in gates(0.4, 0.1).reading() and "a fixed frame" in gates(0.4, 0.1).reading()
-    assert "depends on the face" in gates(0.1, 0.1).reading()
-    assert "(CK+48, 30 of 300 epochs, modified: batch norm momentum 0.9)" in gates(0.1, 0.1).reading()
+    fixed, choosing = gates(0.4, 0.1), gates(0.1, 0.1)
+    assert "they differ 4.0 times" in attention.reading([fixed]) and "a fixed frame" in attention.reading([fixed])
+    assert "depends on the face" in attention.reading([choosing])
+    assert "(CK+48, 30 of 300 epochs, modified: batch norm momentum 0.9)" in attention.reading([choosing])
+    said = attention.reading([fixed, choosing, fixed])
+    assert "the 3 trained networks" in said and "1.0 to 4.0 times" in said
+    assert "in 2 of them the block is more a fixed frame" in said and "in 1 what is let through" in said
 
 
 def test_what_is_on_record_has_one_map_for_each_expression() -> None:
-    found = attention.trained_gates()
-    assert found.maps.shape == (len(found.classes), 3, 3)
-    assert found.maps.min() >= 0 and found.maps.max() <= 1 and found.n > 0
+    measured = attention.trained_gates()
+    assert len({found.run.id for found in measured}) == len(measured) >= 5, "one network for each fold of persons"
+    assert len({found.trained() for found in measured}) == 1, "trained alike"
+    for found in measured:
+        assert found.maps.shape == (len(found.classes), 3, 3)
+        assert found.maps.min() >= 0 and found.maps.max() <= 1 and found.n > 0
 
 
 def test_first_blocks_are_read_at_the_end_of_the_first_phase() -> None:
