@@ -71,18 +71,16 @@ def reading(gates: Sequence[Gates]) -> str:
 
 
 def trained_gates() -> list[Gates]:
-    """The gates of the longest training of psg2025 on CK+48 whose gates were measured: one for each of its networks."""
-    measured = []
+    """The gates that were measured of psg2025 on CK+48: of the longest trained network and of those trained alike."""
+    measured: list[Gates] = []
     for run in sorted(study.on_record(MODEL, DATASET), key=lambda run: -run.run["epochs"]):
-        if measured and run.run["epochs"] < measured[0].run.run["epochs"]:
-            break
         if found := records.measured(f"gates*-{run.id}") or records.measured(f"attention-{run.id}"):
             arrays, values = found.arrays, found.values
             codes = arrays.get("classes", np.arange(len(run.class_names)))
             maps = arrays.get("gates", arrays.get("maps"))
             names = tuple(run.class_names[code] for code in codes)
             measured.append(Gates(maps, names, values["n"], values["places"], values["faces"], run))
-    return measured
+    return [found for found in measured if found.trained() == measured[0].trained()]
 
 
 def first_blocks() -> pd.DataFrame:

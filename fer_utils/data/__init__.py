@@ -64,18 +64,12 @@ def load(name: str, root: str | Path | None = None, **options: Any) -> FaceDatas
         raise ValueError(f"A dataset is one of {', '.join(NAMES)}; got {name!r}. Choose one of these names.")
     from fer_utils.data.readers import ckplus, fer2013, ferplus, own
 
-    readers = {"fer2013": fer2013.read, "ferplus": ferplus.read, "ckplus": ckplus.read, "folders": own.read}
+    fer = ferplus.voted if options else fer2013.read
+    readers = {"fer2013": fer, "ferplus": ferplus.read, "ckplus": ckplus.read, "folders": own.read}
     allowed = {"fer2013": ("labels",), "ferplus": ("labels",), "folders": ("subjects", "sequences")}.get(name, ())
     if unknown := set(options) - set(allowed):
         raise ValueError(
             f"Options of {name!r}: {', '.join(allowed) or 'none'}; got {', '.join(sorted(unknown))}. "
             "Leave out what is not listed."
         )
-    if name == "fer2013" and options:
-        if options["labels"] != "votes":
-            raise ValueError(
-                f"FER2013's labels are its own, joined by FER+'s with labels='votes'; got {options['labels']!r}. "
-                "Leave the option out."
-            )
-        return ferplus.voted(data_root(root))
     return readers[name](root if name == "folders" else data_root(root), **options)

@@ -59,4 +59,3 @@ def _lesson(gap: float, p: float) -> str:
     if p > LEVEL:
         return "not told apart on these images"
     return "it helps" if gap > 0 else "it harms"
-

@@ -125,13 +125,12 @@ def _seen(
         frame.append([before, max(whole - given - before, 0)])
     framed = tf.pad(images, [[0, 0], *frame, [0, 0]])[:, : wholes[0], : wholes[1]]
     (rows, columns), (down, right) = size, strides
-    if (down, right) != (1, 1):  # pixels apart by a stride side by side, since slices with steps are slow
-        apart = tf.reshape(framed, (-1, wholes[0] // down, down, wholes[1] // right, right, images.shape[3]))
-        apart = tf.transpose(apart, (2, 4, 0, 1, 3, 5))
+    # pixels that lie a stride apart are put side by side, since slices with steps are slow
+    apart = tf.reshape(framed, (-1, wholes[0] // down, down, wholes[1] // right, right, images.shape[3]))
+    apart = tf.transpose(apart, (2, 4, 0, 1, 3, 5))
     for i in range(kernel[0]):
         for j in range(kernel[1]):
-            part = framed if (down, right) == (1, 1) else apart[i % down, j % right]
-            yield part[:, i // down : i // down + rows, j // right : j // right + columns]
+            yield apart[i % down, j % right, :, i // down : i // down + rows, j // right : j // right + columns]
 
 
 def gradient(function: Callable[[Any], Any], at: np.ndarray) -> np.ndarray:

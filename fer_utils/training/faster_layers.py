@@ -38,7 +38,7 @@ def quicken(model: keras.Model) -> None:
             layer.call = MethodType(_separate, layer)
         elif isinstance(layer, keras.layers.Conv2D) and tuple(layer.kernel_size) == (1, 1) and layer.groups == 1:
             layer.convolution_op = MethodType(_multiply, layer)
-        elif type(layer) is keras.layers.Conv2D and _is_common(layer):
+        elif isinstance(layer, keras.layers.Conv2D) and _is_common(layer):
             layer.convolution_op = MethodType(_convolve, layer)
 
 

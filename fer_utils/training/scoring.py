@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from pathlib import Path
 
 import keras
@@ -33,9 +34,7 @@ def predict_logits(
     rows = np.arange(len(images)) if rows is None else rows
     if len(rows) == 0:
         return np.zeros((0, model.output_shape[-1]), np.float32)
-    parts = (rows[first : first + _AT_ONCE] for first in range(0, len(rows), _AT_ONCE))
-    side = size or images.shape[1]
-    return np.concatenate([devices.predict(model, augmentation.prepare(images[part], side), _BATCH) for part in parts])
+    return _predict(model, images, rows, partial(augmentation.prepare, size=size or images.shape[1]))
 
 
 def predict_averaged(model: keras.Model, images: np.ndarray, views: str) -> np.ndarray:
@@ -53,11 +52,16 @@ def predict_averaged(model: keras.Model, images: np.ndarray, views: str) -> np.n
         ValueError: there are no such views.
     """
     preparation.check_views(views)
-    means = []
-    for first in range(0, len(images), _AT_ONCE):
-        seen = (augmentation.view(images[first : first + _AT_ONCE], *view) for view in preparation.VIEWS[views])
-        means.append(np.mean([devices.predict(model, batch, _BATCH) for batch in seen], axis=0))
-    return np.concatenate(means)
+    seen = [partial(augmentation.view, size=size, mirrored=mirrored) for size, mirrored in preparation.VIEWS[views]]
+    return np.mean([_predict(model, images, np.arange(len(images)), prepare) for prepare in seen], axis=0)
+
+
+def _predict(
+    model: keras.Model, images: np.ndarray, rows: np.ndarray, prepare: Callable[[np.ndarray], np.ndarray]
+) -> np.ndarray:
+    """Scores of those images, so many prepared at once."""
+    parts = (rows[first : first + _AT_ONCE] for first in range(0, len(rows), _AT_ONCE))
+    return np.concatenate([devices.predict(model, prepare(images[part]), _BATCH) for part in parts])
 
 
 def predictions(

@@ -56,7 +56,7 @@ class Setup:
     @property
     def soft(self) -> bool:
         """Whether images are labelled by shares of votes rather than by one class."""
-        return self.config.dataset_options.get("labels") in ("distribution", "votes")
+        return self.dataset.label_distribution is not None
 
     def targets(self, rows: np.ndarray) -> np.ndarray:
         """Labels int64 (n,) of those rows, or their class shares float (n, k)."""

@@ -70,13 +70,12 @@ def teachers(setup: Setup, store: Path | None = None) -> tuple[keras.Model, ...]
         ValueError: there is no such run or kept epoch, or it is no teacher for this training (see the message).
         FileNotFoundError: its weights are not on this machine; the message says how to get them.
     """
-    found = []
+    found, sides = [], sorted({phase.size or SIZE for phase in setup.config.phases})
     for name in setup.config.teachers:
         identifier, _, kept = name.partition(":")
         record = weights.finished_run(identifier, store)
         _check(record, kept or record.kept[0], setup)
         network = weights.rebuild(record, kept or None, setup.config.precision)
-        sides = sorted({phase.size or SIZE for phase in setup.config.phases})
         if network.input_shape[1] is not None and sides != [network.input_shape[1]]:
             raise ValueError(
                 f"A teacher sees the images that are trained on, of {', '.join(map(str, sides))} pixels; {record.id} "

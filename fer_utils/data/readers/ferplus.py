@@ -46,11 +46,12 @@ def read(root: Path, labels: str = "majority") -> FaceDataset:
     return _label(*join(root), labels)
 
 
-def voted(root: Path) -> FaceDataset:
+def voted(root: Path, labels: str = "votes") -> FaceDataset:
     """FER2013 with its own labels, and beside them class shares to which FER+'s annotators contribute half.
 
     Args:
         root: see `read`.
+        labels: `"votes"`, the only such labels that there are.
 
     Returns:
         FER2013; row by row `label_distribution` is one half the image's own label and one half the votes for the seven
@@ -60,6 +61,10 @@ def voted(root: Path) -> FaceDataset:
     Raises:
         MissingDataError, ValueError: see `read`.
     """
+    if labels != "votes":
+        raise ValueError(
+            f"FER2013's labels are its own, joined by FER+'s with labels='votes'; got {labels!r}. Leave the option out."
+        )
     faces, votes = join(root)
     own = np.eye(faces.n_classes)[faces.labels]
     counted = _without_single(votes)[:, _OF_FER2013]
