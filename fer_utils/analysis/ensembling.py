@@ -40,7 +40,8 @@ def averaged(record: Record, root: str | Path | None = None, views: str = "mirro
         FileNotFoundError: weights or dataset are not here.
     """
     store = record.path.parent.parent / "measurements"
-    return records.measure(_name(record, views), store, lambda: _compute(record, root, views))
+    found = on_record(record, views)
+    return found or records.measure(_name(record, views), store, lambda: _compute(record, root, views))
 
 
 def on_record(record: Record, views: str = "mirror") -> Measurement | None:
@@ -59,7 +60,7 @@ def mirrored(runs: Sequence[Record], root: str | Path | None = None) -> bool:
     found = []
     for record in runs:
         try:
-            found.append(on_record(record) or averaged(record, root))
+            found.append(averaged(record, root))
         except FileNotFoundError:
             found.append(None)
     return all(found)

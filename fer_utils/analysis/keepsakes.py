@@ -89,8 +89,7 @@ def _gates(network: keras.Model, faces: FaceDataset) -> Summary:
 def _averaged(
     record: Record, views: str, root: str | Path | None = None, compute_missing: bool = True
 ) -> Measurement | None:
-    found = ensembling.on_record(record, views)
-    return found if found or not compute_missing else ensembling.averaged(record, root, views)
+    return ensembling.averaged(record, root, views) if compute_missing else ensembling.on_record(record, views)
 
 
 def _calibrated(record: Record, compute_missing: bool) -> Measurement | None:

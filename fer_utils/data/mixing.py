@@ -1,11 +1,15 @@
-"""Batches whose images are mixed in pairs, with labels that are shares: mixup and cutmix.
+"""Batches whose labels are shares: of images mixed in pairs (mixup, cutmix), or of images that networks speak of, too.
 
 As with augmentation, everything random about a batch is a pure function of (seed, epoch, batch).
 """
 
+import threading
+from collections.abc import Sequence
 from typing import Any
 
+import keras
 import numpy as np
+from scipy import special
 
 from fer_utils.data.augmentation import MIXING, Batches, generator
 
@@ -51,6 +55,47 @@ class MixedBatches(Batches):
         else:
             mixed, own = _patched(images, images[others], own, random)
         return mixed, *(_mean(values, values[others], own) for values in (shares, *weights))
+
+
+class TaughtBatches(keras.utils.PyDataset):
+    """Batches of another, whose labels come out as shares, float32 (b, k), to which teachers have contributed.
+
+    This is distillation (Hinton et al. 2015). Their temperature, which softens the scores of both sides, is 1 here, and
+    it is labels that are mixed, not losses. The teachers see an image as it is trained on, augmented and mixed, and
+    their probabilities are averaged. Nothing random is added: a batch is as pure a function of (seed, epoch, batch) as
+    it was.
+
+    Args:
+        batches: of integer labels below k, or of shares (b, k).
+        teachers: at least one network that gives scores (b, k) for images of that side.
+        share: of the teachers in each label, in (0, 1]; the rest is the label's own.
+
+    Raises:
+        ValueError: there is no teacher, or the share is out of range.
+    """
+
+    def __init__(self, batches: Batches, teachers: Sequence[keras.Model], share: float) -> None:
+        if not teachers or not 0 < share <= 1:
+            raise ValueError(
+                f"A training is taught by at least one network, whose share of a label is in (0, 1]; got "
+                f"{len(teachers)} and {share}. Name a teacher and a share, or use the batches as they are."
+            )
+        super().__init__()
+        self.batches, self.teachers, self.share = batches, teachers, share
+        self.order, self.batch_size = batches.order, batches.batch_size
+        self.one_at_a_time = threading.Lock()  # batches are made by threads, and a network compiles at its first call
+
+    def __len__(self) -> int:
+        return len(self.batches)
+
+    def __getitem__(self, index: int) -> tuple[np.ndarray, ...]:
+        """Batch `index`: x float32 (b, s, s, 1), y float32 (b, k), and w float32 (b,) where images have weights."""
+        images, labels, *image_weights = self.batches[index]
+        with self.one_at_a_time:
+            scores = [np.asarray(teacher.predict_on_batch(images)) for teacher in self.teachers]
+        said = special.softmax(np.stack(scores).astype(np.float64), axis=-1).mean(axis=0)
+        own = labels if labels.ndim == 2 else np.eye(said.shape[1])[labels]
+        return images, (self.share * said + (1 - self.share) * own).astype(np.float32), *image_weights
 
 
 def _mean(first: np.ndarray, second: np.ndarray, own: np.ndarray) -> np.ndarray:

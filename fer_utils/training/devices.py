@@ -8,16 +8,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import keras
 import numpy as np
 
-from fer_utils.data import augmentation
+from fer_utils.data import augmentation, mixing
 from fer_utils.training import backend
-
-if TYPE_CHECKING:
-    from fer_utils.training.teaching import TaughtBatches
 
 
 class _Shares(keras.distribution.DataParallel):
@@ -77,7 +74,7 @@ def provenance() -> dict[str, Any]:
 
 
 def fit(
-    model: keras.Model, batches: augmentation.Batches | TaughtBatches, callbacks: list[keras.callbacks.Callback]
+    model: keras.Model, batches: augmentation.Batches | mixing.TaughtBatches, callbacks: list[keras.callbacks.Callback]
 ) -> dict[str, float]:
     """Train one epoch and return its `loss` and `accuracy`.
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import time
-from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import keras
@@ -71,8 +71,8 @@ def run(
     setup.check_may_train(config)
     folder = store / records.identify(config, dataset.fingerprint)
     prepared = setup.prepare(config, dataset)  # refuses what does not fit, before any file
-    teachers = teaching.teachers(prepared, store)
-    training = Training(prepared, folder, checkpoint_seconds, teachers)
+    prepared = replace(prepared, teachers=teaching.teachers(prepared, store))
+    training = Training(prepared, folder, checkpoint_seconds)
     training.take_weights()
     with locks.claim(folder):
         if not records.is_done(folder):
@@ -90,11 +90,8 @@ class Training:
     test part or the training part as well as validation.
     """
 
-    def __init__(
-        self, prepared: setup.Setup, folder: Path, checkpoint_seconds: float, teachers: Sequence[keras.Model] = ()
-    ) -> None:
+    def __init__(self, prepared: setup.Setup, folder: Path, checkpoint_seconds: float) -> None:
         self.setup, self.folder, self.checkpoint_seconds = prepared, folder, checkpoint_seconds
-        self.teachers = teachers
         self.state = checkpoint.State(graph=models.graph_hash(prepared.model))
         self.compiled: Phase | None = None
         self.saved_at = time.monotonic()
@@ -159,8 +156,6 @@ class Training:
         """Train on every image once: `loss` and `accuracy` as means over the epoch's steps."""
         setup.reseed_dropout(self.setup.model, self.setup.config.seed, self.state.epoch)
         images = setup.batches(self.setup, phase, self.state.epoch)
-        if self.teachers:
-            images = teaching.TaughtBatches(images, self.teachers, self.setup.config.teaching)
         on_batch = keras.callbacks.LambdaCallback(on_train_batch_end=lambda batch, logs: bar.update())
         started = time.monotonic()
         fitted = devices.fit(self.setup.model, images, [on_batch])

@@ -37,6 +37,7 @@ class Setup:
         train_rows: int64 (m,), the rows of an epoch; over-sampling repeats some.
         image_weights: float32 (m,), the weight of each; None for equal weights.
         provenance: backend, device, versions and commit, for the record.
+        teachers: the networks that contribute to the labels of the training images; none as a rule.
     """
 
     config: RunConfig
@@ -47,6 +48,7 @@ class Setup:
     train_rows: np.ndarray
     image_weights: np.ndarray | None
     provenance: dict[str, Any]
+    teachers: tuple[keras.Model, ...] = ()
 
     @property
     def steps(self) -> int:
@@ -64,7 +66,7 @@ class Setup:
 
 
 def prepare(config: RunConfig, dataset: FaceDataset) -> Setup:
-    """Everything a training needs, before its first step and before any file is written.
+    """Everything a training needs but its teachers, before its first step and before any file is written.
 
     Keras's session is cleared: layers' automatic names, and with them a network's hash, then depend on it alone.
 
@@ -101,13 +103,13 @@ def compile_for(setup: Setup, phase: Phase) -> None:
     setup.model.optimizer.build(setup.model.trainable_variables)
 
 
-def batches(setup: Setup, phase: Phase, epoch: int) -> augmentation.Batches:
-    """One epoch's images, augmented and in random order, as a pure function of (seed, epoch); no teacher yet."""
+def batches(setup: Setup, phase: Phase, epoch: int) -> augmentation.Batches | mixing.TaughtBatches:
+    """One epoch's images, augmented and in random order, as a pure function of (seed, epoch)."""
     config, dataset = setup.config, setup.dataset
     kind: Callable[..., augmentation.Batches] = augmentation.Batches
     if config.mixes:
         kind = partial(mixing.MixedBatches, n_classes=dataset.n_classes, mixup=config.mixup, cutmix=config.cutmix)
-    return kind(
+    made = kind(
         dataset.images,
         setup.targets(setup.train_rows),
         draws(config, dataset.labels, setup.split.train, setup.train_rows, epoch),
@@ -119,6 +121,7 @@ def batches(setup: Setup, phase: Phase, epoch: int) -> augmentation.Batches:
         workers=2,
         rows=setup.train_rows,
     )
+    return mixing.TaughtBatches(made, setup.teachers, config.teaching) if setup.teachers else made
 
 
 def check_may_train(config: RunConfig) -> None:

@@ -13,7 +13,7 @@ import pytest
 from trainings import FACES, assert_same_to_the_bit, stopped_and_taken_up
 
 from fer_utils import models
-from fer_utils.data import FaceDataset, augmentation
+from fer_utils.data import FaceDataset, augmentation, mixing
 from fer_utils.data.splits import SplitSpec
 from fer_utils.evaluation import metrics
 from fer_utils.records import Record
@@ -51,7 +51,7 @@ def test_a_label_is_a_mean_of_its_own_and_of_what_the_teachers_say(faces: FaceDa
     image_weights = np.arange(len(faces), dtype=np.float32)
     plain = batches(faces, sample_weight=image_weights)
     sure, undecided = teacher([STRENGTH, *[0.0] * 6]), teacher([0.0] * 7)
-    taught = teaching.TaughtBatches(plain, [sure, undecided], 0.4)
+    taught = mixing.TaughtBatches(plain, [sure, undecided], 0.4)
     said = (np.eye(7)[0] + np.full(7, 1 / 7)) / 2
     for index in range(len(plain)):
         (images, labels, own_weights), (same, shares, same_weights) = plain[index], taught[index]
@@ -63,7 +63,7 @@ def test_a_label_is_a_mean_of_its_own_and_of_what_the_teachers_say(faces: FaceDa
 
 def test_teachers_see_the_image_that_is_trained_on(faces: FaceDataset) -> None:
     network = models.build("tiny", seed=3)
-    images, shares = teaching.TaughtBatches(batches(faces), [network], 1.0)[2]
+    images, shares = mixing.TaughtBatches(batches(faces), [network], 1.0)[2]
     assert not np.array_equal(images, augmentation.prepare(faces.images[batches(faces).order[20:30]], 48))
     expected = metrics.softmax(network.predict(images, verbose=0))
     np.testing.assert_allclose(shares, expected, atol=1e-6)
@@ -72,7 +72,7 @@ def test_teachers_see_the_image_that_is_trained_on(faces: FaceDataset) -> None:
 @pytest.mark.parametrize(("n", "share"), [(0, 0.5), (1, 0.0), (1, 1.1)])
 def test_no_teacher_and_no_share_are_refused(faces: FaceDataset, n: int, share: float) -> None:
     with pytest.raises(ValueError, match=rf"at least one network, .*got {n} and {share}"):
-        teaching.TaughtBatches(batches(faces), [teacher([0.0] * 7)] * n, share)
+        mixing.TaughtBatches(batches(faces), [teacher([0.0] * 7)] * n, share)
 
 
 @pytest.fixture(scope="module")
