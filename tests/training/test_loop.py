@@ -530,6 +530,7 @@ def test_predicting_nothing_gives_no_rows() -> None:
 def test_jax_trains_and_records_the_same_way_without_tensorflow(tmp_path: Path) -> None:
     small = {"n_subjects": 4, "n_frames": 1}
     code = f"""
+from dataclasses import replace
 from pathlib import Path
 from fer_utils import records
 from fer_utils.training import RunConfig, Phase, run
@@ -539,6 +540,8 @@ config = RunConfig("tiny", "synthetic", (Phase(1, 0.01),), split=SplitSpec("rand
 record = run(config, store=Path({str(tmp_path)!r}))
 assert records.verify(record) == [] and record.run["backend"] == "jax", record.run
 assert run(config, store=Path({str(tmp_path)!r})) == record
+taught = run(replace(config, teachers=(record.id,), teaching=0.5), store=Path({str(tmp_path)!r}))
+assert records.verify(taught) == [] and taught.history["loss"][0] != record.history["loss"][0]
 """
     blocked = os.pathsep.join([str(ROOT), str(ROOT / "tests/without_tensorflow")])
     environment = {**os.environ, "KERAS_BACKEND": "jax", "JAX_PLATFORMS": "cpu", "PYTHONPATH": blocked}
