@@ -17,8 +17,8 @@ from fer_utils.records.config import in_words
 from fer_utils.study import protocols
 
 MODEL, DATASET = "psg2025", "ckplus"
-FIXED = 2.0
-"""Gates that differ so many times as much between places as between faces are called a fixed frame."""
+ALIKE = 0.1
+"""A place whose mean gates differ by no more than this between expressions lets all of them through alike."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,27 +47,26 @@ class Gates:
         return f"CK+48, {config.epochs} of {budget} epochs{f', modified: {changed}' if changed else ''}"
 
     @property
-    def ratio(self) -> float:
-        """How many times as much the gates differ between places as between faces."""
-        return self.places / max(self.faces, 1e-9)
+    def alike(self) -> int:
+        """How many of the places let all expressions through alike: their mean gates differ by 0.1 or less."""
+        return int((np.ptp(self.maps, axis=0) <= ALIKE).sum())
 
 
 def reading(gates: Sequence[Gates]) -> str:
-    """What the deviations say, as a sentence: a frame fixed for all faces, or a choice in each face.
+    """What the mean gates say, as a sentence: at how many places they depend on the expression.
 
     Args:
         gates: of at least one network; all were trained alike.
     """
-    ratios, n = [found.ratio for found in gates], len(gates)
-    fixed = sum(ratio > FIXED for ratio in ratios)
-    who = "the trained network" if n == 1 else f"the {n} trained networks"
-    many = f"{ratios[0]:.1f}" if n == 1 else f"{min(ratios):.1f} to {max(ratios):.1f}"
-    how = f"In {who} whose gates are on record ({gates[0].trained()}), they differ {many} times as much between places "
-    frame = "the block is more a fixed frame for the image than a choice in each face"
-    choice = "what is let through depends on the face as well"
-    if fixed in (0, n):
-        return f"{how}as between faces: {frame if fixed else choice}."
-    return f"{how}as between faces: in {fixed} of them {frame}, in {n - fixed} {choice}."
+    alike, n = [found.alike for found in gates], len(gates)
+    who = "In the trained network whose gates are" if n == 1 else f"In each of the {n} trained networks whose gates are"
+    fixed = str(alike[0]) if min(alike) == max(alike) else f"{min(alike)} to {max(alike)}"
+    others = sorted({gates[0].maps[0].size - count for count in alike})
+    return (
+        f"{who} on record ({gates[0].trained()}), {fixed} of the {gates[0].maps[0].size} places let all expressions "
+        f"through alike; at the other {' to '.join(map(str, [others[0], *others[1:][-1:]]))} the mean gate depends on "
+        f"the expression (it differs by more than {ALIKE:g})."
+    )
 
 
 def trained_gates() -> list[Gates]:

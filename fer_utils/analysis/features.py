@@ -109,10 +109,15 @@ def measured(record: Record, root: str | Path | None = None) -> Measurement | No
     return on_record_or(summary, name, store)
 
 
-def gains(arrays: Mapping[str, np.ndarray]) -> list[statistics.Interval]:
-    """Accuracy of each classifier that `compare` measured minus the network's, in pairs; the network's own is 0."""
+def gains(arrays: Mapping[str, np.ndarray], level: float = 0.95) -> list[statistics.Interval]:
+    """Accuracy of each classifier that `compare` measured minus the network's, in pairs; the network's own is 0.
+
+    Args:
+        arrays: of the measurement.
+        level: of each interval; 1 − 0.05 / m holds m intervals together at 95 % (Bonferroni).
+    """
     right, people = arrays["predicted"] == arrays["labels"], statistics.clusters_of(arrays.get("subjects"))
-    return [statistics.paired_bootstrap_difference(one, right[0], clusters=people) for one in right]
+    return [statistics.paired_bootstrap_difference(one, right[0], clusters=people, level=level) for one in right]
 
 
 def table(values: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> pd.DataFrame:

@@ -55,18 +55,22 @@ def summary(labels: np.ndarray, probabilities: np.ndarray) -> dict[str, float]:
     }
 
 
-def table(scored: Mapping[Any, tuple[np.ndarray, np.ndarray]], by_chance: bool = True) -> pd.DataFrame:
+def table(
+    scored: Mapping[Any, tuple[np.ndarray, np.ndarray]], by_chance: bool = True, clusters: np.ndarray | None = None
+) -> pd.DataFrame:
     """`summary` of several sets of probabilities, a row each, as text for readers.
 
     Args:
         scored: name of the row -> labels int (n,) and probabilities float (n, k).
         by_chance: adds `ece_by_chance`, mean and range.
+        clusters: of `ece_by_chance`, the same for all rows.
     """
     rows = {}
     for name, (labels, probabilities) in scored.items():
         rows[name] = {key: f"{value:.3f}" for key, value in summary(labels, probabilities).items()}
         if by_chance:
-            rows[name]["ECE by chance alone"] = "{:.3f} ({:.3f} to {:.3f})".format(*ece_by_chance(probabilities))
+            chance = ece_by_chance(probabilities, clusters)
+            rows[name]["ECE by chance alone"] = "{:.3f} ({:.3f} to {:.3f})".format(*chance)
     return pd.DataFrame(rows).T.rename(columns={"ece": "ECE", "nll": "NLL", "brier": "Brier"})
 
 
@@ -169,7 +173,9 @@ def by_regression(labels: np.ndarray, scores: np.ndarray, penalty: float = 1.0) 
     return probabilities
 
 
-def ece_by_chance(probabilities: np.ndarray, n_draws: int = 200, seed: int = 0) -> tuple[float, float, float]:
+def ece_by_chance(
+    probabilities: np.ndarray, clusters: np.ndarray | None = None, n_draws: int = 200, seed: int = 0
+) -> tuple[float, float, float]:
     """What ECE comes to although nothing is wrong: mean, 2.5 % and 97.5 % quantile.
 
     ECE is never negative, so with few images per bin it is above 0 even where every probability is right. Labels are
@@ -177,11 +183,14 @@ def ece_by_chance(probabilities: np.ndarray, n_draws: int = 200, seed: int = 0) 
 
     Args:
         probabilities: float (n, k), rows sum to 1.
+        clusters: int (n,); images of one cluster, such as the frames of a sequence, share one random number, because
+            they are right or wrong together. None for independent images.
         n_draws, seed: how often, and of the generator.
     """
     rng, cumulated = np.random.default_rng(seed), np.cumsum(probabilities, axis=1)
+    whose = np.arange(len(cumulated)) if clusters is None else np.unique(clusters, return_inverse=True)[1]
     found = []
     for _ in range(n_draws):
-        labels = (rng.random((len(cumulated), 1)) * cumulated[:, -1:] >= cumulated).sum(axis=1)
+        labels = (rng.random((max(whose) + 1, 1))[whose] * cumulated[:, -1:] >= cumulated).sum(axis=1)
         found.append(metrics.expected_calibration_error(labels, probabilities))
     return float(np.mean(found)), *map(float, np.quantile(found, [0.025, 0.975]))

@@ -229,16 +229,22 @@ def _measured(group: Sequence[Record], row: protocols.Recipe | None, part: str =
     others = {name: intervals.of_answers(right_answers(group, name)) for name in other if name != found["kept"]}
     interval = Interval(found["accuracy"], found["low"], found["high"], 0.95, found["n"], found["method"])
     sd, kept = found["sd"], found["kept"]
-    if part == "train":  # what cutm2024 printed: its "validation" folder was the training folder
-        values = np.array([record.history["val_accuracy"].iloc[-1] for record in group])
-        n = group[0].run["split"]["train"]
-        interval = replace(statistics.wilson_interval(round(values.mean() * n), n), estimate=float(values.mean()))
-        sd, kept, others = statistics.mean_sd(values).sd, "last", {}
+    if part == "train":  # what cutm2024 printed, after its last epoch: its "validation" folder was the training folder
+        kept, (interval, sd) = "last", _on_training(group, "last")
+        others = {name: _on_training(group, name)[0] for name in other if name != kept}
     return Measured(
         interval=interval, kept=kept, others=others, sd=sd, seeds=found["seeds"], folds=found["folds"],
         ran=config.epochs, stated=sum(row.epochs) if row else None, variant=TRAINING if part == "train" else "",
         device=found["device"], hours=found["hours"], runs=tuple(group),
     )  # fmt: skip
+
+
+def _on_training(group: Sequence[Record], kept: str) -> tuple[Interval, float]:
+    """Accuracy on the images trained on, which these runs watched, at a kept epoch; and its deviation over seeds."""
+    values = np.array([r.history["val_accuracy"].iloc[r.run["kept_epochs"][kept] - 1] for r in group])
+    n = group[0].run["split"]["train"]
+    interval = replace(statistics.wilson_interval(round(values.mean() * n), n), estimate=float(values.mean()))
+    return interval, statistics.mean_sd(values).sd
 
 
 def _ranked(found: Sequence[Measured]) -> tuple[Measured, ...]:

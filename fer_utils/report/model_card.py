@@ -33,7 +33,7 @@ def scores(record: Record) -> pd.DataFrame:
         share = errors.values["wrong"]["majority"]["share"]
         rows.append(("its errors that the majority of FER+'s annotators would call right, %", f"{100 * share:.0f}"))
     same = [r for r in scored.ever(study.on_record()) if scored.test_part(r.config) == scored.test_part(record.config)]
-    rows.append(("runs on record, of any network, that ever scored these images", str(len(same))))
+    rows.append(("runs on record, of any network, whose test part is just these images", str(len(same))))
     rows.append((f"parameters; training on {run['device']}", f"{run['parameters']:,}; {run['seconds'] / 60:.0f} min"))
     return pd.DataFrame(rows, columns=[f"{run['dataset']['name']}, {n:,} test images", "measured"])
 

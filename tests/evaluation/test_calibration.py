@@ -113,6 +113,15 @@ def test_ece_by_chance_shrinks_with_more_images_and_covers_calibrated_labels(sco
     assert calibration.ece_by_chance(certain, n_draws=5) == (0.0, 0.0, 0.0)
 
 
+def test_frames_that_are_right_together_count_once_in_ece_by_chance(scored: tuple) -> None:
+    probabilities = metrics.softmax(scored[1])[:200]
+    frames = np.repeat(probabilities, 3, axis=0)
+    together = calibration.ece_by_chance(frames, np.repeat(np.arange(200), 3), n_draws=60)
+    np.testing.assert_allclose(together, calibration.ece_by_chance(probabilities, n_draws=60))
+    apart = calibration.ece_by_chance(frames, n_draws=60)
+    assert apart[2] < 0.8 * together[2], "as independent images they would promise more"
+
+
 def test_table_has_a_row_per_method() -> None:
     labels, sure = np.array([0, 1]), np.array([[0.8, 0.2], [0.6, 0.4]])
     table = calibration.table({"a": (labels, sure), "b": (labels, np.eye(2))})

@@ -53,7 +53,7 @@ def card(run: Run, runs: Sequence[Run]) -> Lines:
             [percent(accuracy(count([table[~seen].reset_index(drop=True)])))],
         "accuracy with mirror images averaged, %": [percent(accuracy(count([mirrored(run)])))],
         "its errors that the majority of FER+'s annotators would call right, %": [f"{100 * errors['share']:.0f}"],
-        "runs on record, of any network, that ever scored these images": [str(len(scored))],
+        "runs on record, of any network, whose test part is just these images": [str(len(scored))],
         f"parameters; training on {run.facts['device']}":
             [f"{run.facts['parameters']:,}; {run.facts['seconds'] / 60:.0f} min"],
         "expression": ["images", "precision, %", "recall, % [95 %]"],

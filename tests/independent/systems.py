@@ -95,7 +95,7 @@ def _short(group: Sequence[Run], system: System | None, kind: str) -> str:
     if not group:
         return "not measured"
     on_training = system is not None and kind == "reported" and system.model == "cutm2024"
-    value = _on_training(group)[0] if on_training else _on_test(group, group[0].config["keep"][0])[0]
+    value = _on_training(group, "last")[0] if on_training else _on_test(group, group[0].config["keep"][0])[0]
     return percent(value)
 
 
@@ -185,19 +185,19 @@ def cell(group: Sequence[Run], system: System | None, kind: str) -> str:
     if not group:
         return "not measured"
     config, ran = group[0].config, sum(group[0].epochs)
-    kept = config["keep"][0]
     on_training = system is not None and kind == "reported" and system.model == "cutm2024"
-    value, scores, n = _on_training(group) if on_training else _on_test(group, kept)
-    others = [] if on_training else [k for k in _kept(config["keep"]) if k != kept]
-    beside = "; ".join(f"{NAMED[k]} {percent(accuracy(counts(group, k)))}" for k in others)
+    kept = "last" if on_training else config["keep"][0]
+    measured = _on_training if on_training else _on_test
+    value, scores, n = measured(group, kept)
+    others = [k for k in _kept(config["keep"]) if k != kept]
+    beside = "; ".join(f"{NAMED[k]} {percent(measured(group, k)[0])}" for k in others)
     several = f"{len(scores)} seeds, sd {100 * np.std(scores, ddof=1):.1f}" if len(scores) > 1 else "1 seed"
     full = system is None or ran >= sum(system.phases)
     budget = f"{ran} epochs" if full else f"*reduced budget*: {ran} of {sum(system.phases)} epochs"
     note = (", bfloat16" if config["precision"] != "float32" else "") + (
         ", scored on its training images" if on_training else ""
     )
-    epoch = NAMED["last" if on_training else kept]
-    text = f"{percent(value)} {epoch} ({beside}), n = {n:,}, {several}, {budget}{note}"
+    text = f"{percent(value)} {NAMED[kept]} ({beside}), n = {n:,}, {several}, {budget}{note}"
     return text + (mirror_images(group, name_seeds=True) if kind == "sound" else "")
 
 
@@ -211,9 +211,10 @@ def _on_test(group: Sequence[Run], kept: str) -> tuple[Triple, np.ndarray, int]:
     return accuracy(found), found.scores, int(found.of.iloc[0].sum())
 
 
-def _on_training(group: Sequence[Run]) -> tuple[Triple, np.ndarray, int]:
+def _on_training(group: Sequence[Run], kept: str) -> tuple[Triple, np.ndarray, int]:
     """What the history says of the images trained on, which this system calls validation."""
-    scores, n = np.array([run.history["val_accuracy"].iloc[-1] for run in group]), group[0].facts["split"]["train"]
+    rows = [run.history.set_index("epoch").loc[run.facts["kept_epochs"][kept]] for run in group]
+    scores, n = np.array([row["val_accuracy"] for row in rows]), group[0].facts["split"]["train"]
     _, low, high = share(round(scores.mean() * n), n)
     return (float(scores.mean()), low, high), scores, n
 

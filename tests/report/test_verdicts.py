@@ -46,9 +46,18 @@ def test_training_claims_read_the_history(tmp_path: Path) -> None:
     for config in protocols.configs("cutm2024", "fer2013", "reported", epochs=[2]):
         finished(tmp_path, config, [0.65] + [0.6] * len(config.keep))
     table = verdicts.numbers(tmp_path).set_index("claim", append=True)
-    again, budget = table.loc["cutm2024", "re-run as reported"], "(2 of 50 epochs, bfloat16)"
-    assert again["training accuracy, last epoch"] == f"50.0 {budget}"
-    assert again["validation accuracy, last epoch"] == f"65.0 {budget}"
+    again, note = table.loc["cutm2024", "re-run as reported"], "] (2 of 50 epochs, bfloat16, on training images)"
+    for part, start in (("training", "50.0 ["), ("validation", "65.0 [")):
+        cell = again[f"{part} accuracy, last epoch"]
+        assert cell.startswith(start) and cell.endswith(note)
+
+
+def test_the_sound_number_of_a_claim_about_validation_is_that_of_test_images(tmp_path: Path) -> None:
+    for config in protocols.configs("iitk2023_model2", "fer2013", "sound"):
+        finished(tmp_path, config, [0.9, *[0.65] * len(config.keep)])
+    row = verdicts.numbers(tmp_path).set_index("claim").loc["validation accuracy, augmented"]
+    assert row["re-run as reported"].startswith("90.0 [") and "on validation images" in row["re-run as reported"]
+    assert row["sound"].startswith("65.0 [") and "on validation images" not in row["sound"]
 
 
 def test_no_score_decides_which_run_answers(tmp_path: Path) -> None:

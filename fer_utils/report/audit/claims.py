@@ -81,7 +81,7 @@ _PSG_BLOCKS = {
     "block_1": (0.86, 0.89, 0.85, 0.82), "block_2": (0.98, 0.98, 0.99, 0.98), "block_3": (0.98, 0.98, 0.99, 0.99),
 }  # fmt: skip
 _PUBLISHED = [
-    ("VGG from scratch (usef-kh/fer)", "73.28", "CHOSEN ON TEST: epoch by PrivateTest, scored on PublicTest"),
+    ("VGG from scratch (usef-kh/fer)", "73.28", "parts swapped: epoch by PrivateTest, scored on PublicTest"),
     ("VGG19, ResNet18 (WuJie1010)", "73.11, 72.97", "epoch CHOSEN ON TEST; chosen on PublicTest about 72.6"),
     ("ResNet18 (LetheSec)", "73.70", "best of 300 epochs CHOSEN ON TEST"),
     ("ResidualMaskingNetwork", "74.14", "ImageNet, random test-time augmentation; users report 65.6 to 73.6"),

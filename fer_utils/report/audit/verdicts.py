@@ -14,7 +14,7 @@ import pandas as pd
 
 from fer_utils import study
 from fer_utils.analysis.prices import confirmations
-from fer_utils.evaluation import intervals
+from fer_utils.evaluation import intervals, statistics
 from fer_utils.records import Record
 from fer_utils.records.config import in_words
 from fer_utils.report.audit import claims
@@ -29,6 +29,8 @@ NOT_MEASURED = "not measured"
 def numbers(store: Path | None = None) -> pd.DataFrame:
     """One row per printed accuracy: reported, re-run as reported, sound, verdict.
 
+    A re-run is scored on the images that the claim speaks of, the sound protocol always on test images.
+
     Args:
         store: folder of run records; default those of the project.
     """
@@ -41,8 +43,8 @@ def numbers(store: Path | None = None) -> pd.DataFrame:
                 "network, data": f"{claim.model}, {_DATA[claim.dataset]}",
                 "claim": claim.what,
                 "reported": claim.printed,
-                "re-run as reported": "; ".join(_measured(claim, group) for group in as_reported) or NOT_MEASURED,
-                "sound": "; ".join(_measured(claim, group) for group in sound) or NOT_MEASURED,
+                "re-run as reported": "; ".join(_measured(claim, g, _part(claim)) for g in as_reported) or NOT_MEASURED,
+                "sound": "; ".join(_measured(claim, group, "test") for group in sound) or NOT_MEASURED,
                 "verdict": _verdict(claim, as_reported, sound),
             }
         )
@@ -99,29 +101,28 @@ def _part(claim: Claim) -> str:
     return "test"
 
 
-def _accuracy(claim: Claim, group: Sequence[Record], kept: str | None = None) -> tuple[float, float, float]:
-    """Estimate and interval as fractions; NaN ends where the images are not on record.
+def _accuracy(group: Sequence[Record], part: str, kept: str | None = None) -> tuple[float, float, float]:
+    """Estimate and interval as fractions; NaN where the images are not on record.
 
     Args:
-        claim: decides the part that is scored.
         group: runs.
-        kept: the epoch; None for that which the protocol keeps.
+        part: of `_part`.
+        kept: the epoch; None for that which the protocol keeps. The history's numbers are those of the last epoch.
     """
-    part = _part(claim)
-    column = {"training": "accuracy", "monitored": "val_accuracy"}.get(part)
-    if part == "monitored" and group[0].config.protocol == "sound":
-        part, column = "validation", None
-    if column:
-        return float(np.mean([record.history[column].iloc[-1] for record in group])), np.nan, np.nan
+    if column := {"training": "accuracy", "monitored": "val_accuracy"}.get(part):
+        value = float(np.mean([record.history[column].iloc[-1] for record in group]))
+        n = group[0].run["split"]["train"]
+        found = statistics.wilson_interval(round(value * n), n)
+        return value, found.low, found.high
     if not all(part in record.run["metrics"] for record in group):
         return np.nan, np.nan, np.nan
     found = intervals.of_answers(right_answers(group, kept or group[0].kept[0], part=part))
     return found.estimate, found.low, found.high
 
 
-def _measured(claim: Claim, group: Sequence[Record]) -> str:
+def _measured(claim: Claim, group: Sequence[Record], part: str) -> str:
     """Accuracy, interval and what one must know of a group of records; the last epoch too where another was kept."""
-    value, low, high = (100 * x for x in _accuracy(claim, group))
+    value, low, high = (100 * x for x in _accuracy(group, part))
     if np.isnan(value):
         return NOT_MEASURED
     config, remarks = group[0].config, []
@@ -132,10 +133,11 @@ def _measured(claim: Claim, group: Sequence[Record]) -> str:
         remarks.append(config.precision_note.removeprefix(", "))
     if config.model_options:
         remarks.append(f"modified: {in_words(config.model_options)}")
-    if not np.isnan(low) and group[0].kept[0] != "last" and "last" in group[0].kept:
-        remarks.append(f"last epoch {100 * _accuracy(claim, group, 'last')[0]:.1f}")
-    interval = "" if np.isnan(low) else f" [{low:.1f}, {high:.1f}]"
-    return f"{value:.1f}{interval}" + (f" ({', '.join(remarks)})" if remarks else "")
+    if part in ("validation", "test") and group[0].kept[0] != "last" and "last" in group[0].kept:
+        remarks.append(f"last epoch {100 * _accuracy(group, part, 'last')[0]:.1f}")
+    if part != "test":
+        remarks.append("on validation images" if part == "validation" else "on training images")
+    return f"{value:.1f} [{low:.1f}, {high:.1f}]" + (f" ({', '.join(remarks)})" if remarks else "")
 
 
 def _verdict(claim: Claim, as_reported: list[list[Record]], sound: list[list[Record]]) -> str:
@@ -145,14 +147,14 @@ def _verdict(claim: Claim, as_reported: list[list[Record]], sound: list[list[Rec
     decides.
     """
     parts = []
-    for groups, name in ((as_reported, "re-run"), (sound, "sound")):
-        found = [(group, *_accuracy(claim, group)) for group in groups]
+    for groups, name, part in ((as_reported, "re-run", _part(claim)), (sound, "sound", "test")):
+        found = [(group, *_accuracy(group, part)) for group in groups]
         found = [line for line in found if not np.isnan(line[1])]
         if not found:
             continue
         group, value, low, high = found[0]
         gap = claim.percent - 100 * value
-        inside = not np.isnan(low) and 100 * low <= claim.percent <= 100 * high
+        inside = 100 * low <= claim.percent <= 100 * high
         side = "above" if gap > 0 else "below"
         parts.append(f"{name}: claim inside its interval" if inside else f"claim {abs(gap):.1f} points {side} {name}")
         remarks = ["modified"] if group[0].config.model_options else []
