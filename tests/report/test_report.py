@@ -161,7 +161,8 @@ def test_what_was_scored_on_training_images_is_said(reports: Path) -> None:
     finished(reports / "runs", config, [0.65] + [0.6] * len(config.keep))
     again = line(reports, "plain CNN", "fer2013").dots[REPORTED]
     assert again.interval == replace(statistics.wilson_interval(3250, 5000), estimate=0.65)
-    assert again.note == "last epoch, n = 5,000, 1 seed, 50 epochs, bfloat16, scored on its training images"
+    said = "n = 5,000, 1 seed, 50 epochs, bfloat16, scored on its training images"
+    assert again.note == f"last epoch (epoch chosen on training images 65.0 [63.7, 66.3]), {said}"
 
 
 def test_a_network_without_imagenets_weights_is_modified(reports: Path) -> None:
