@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import inspect
 import os
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -59,6 +61,7 @@ def load(name: str, root: str | Path | None = None, **options: Any) -> FaceDatas
     if name == "synthetic":
         from fer_utils.data import synthetic
 
+        _check_options(name, options, inspect.signature(synthetic.faces).parameters)
         return synthetic.faces(**options)
     if name not in NAMES:
         raise ValueError(f"A dataset is one of {', '.join(NAMES)}; got {name!r}. Choose one of these names.")
@@ -67,9 +70,13 @@ def load(name: str, root: str | Path | None = None, **options: Any) -> FaceDatas
     fer = ferplus.voted if options else fer2013.read
     readers = {"fer2013": fer, "ferplus": ferplus.read, "ckplus": ckplus.read, "folders": own.read}
     allowed = {"fer2013": ("labels",), "ferplus": ("labels",), "folders": ("subjects", "sequences")}.get(name, ())
+    _check_options(name, options, allowed)
+    return readers[name](root if name == "folders" else data_root(root), **options)
+
+
+def _check_options(name: str, options: Iterable[str], allowed: Iterable[str]) -> None:
     if unknown := set(options) - set(allowed):
         raise ValueError(
             f"Options of {name!r}: {', '.join(allowed) or 'none'}; got {', '.join(sorted(unknown))}. "
             "Leave out what is not listed."
         )
-    return readers[name](root if name == "folders" else data_root(root), **options)

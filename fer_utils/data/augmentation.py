@@ -283,6 +283,9 @@ class Batches(keras.utils.PyDataset):
         _require(w is None or w.shape == (n,), f"Weights must be ({n},), got {np.shape(w)}: one an image.")
         fits = order.ndim == 1 and order.dtype.kind in "iu" and ((order >= 0) & (order < n)).all()
         _require(fits, f"order must hold indices below {n}, got {order.dtype} {order.shape}: take some.")
+        fits = self.rows.dtype.kind in "iu" and ((self.rows >= 0) & (self.rows < len(self.images))).all()
+        _require(fits, f"rows must hold indices below {len(self.images)}, got {self.rows.dtype}: take some.")
+        _require(self.draws.shape == (n,), f"Draws must be ({n},), got {self.draws.shape}: one an image.")
         fits = self.batch_size > 0 and len(self) > 0
         _require(fits, f"There must be a batch, got {order.size} images by {self.batch_size}: change one.")
 

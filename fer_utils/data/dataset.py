@@ -28,7 +28,7 @@ _PER_IMAGE = ("labels", "usage", "subjects", "sequences", "label_distribution")
 
 @dataclass(frozen=True, eq=False)
 class FaceDataset:
-    """Grey face images with their labels. Arrays are read-only.
+    """Grey face images with their labels. Arrays are read-only views: do not change those that you passed.
 
     Attributes:
         images: uint8 (n, 48, 48), 0 black to 255 white.

@@ -31,7 +31,7 @@ def check_images(images: np.ndarray, square: bool) -> None:
 
 
 def resize(image: np.ndarray, size: int) -> np.ndarray:
-    """uint8 (size, size): area averaging where the image shrinks (no aliasing), bilinear where it grows."""
+    """uint8 (size, size): area averaging where no side grows (no aliasing), else bilinear; squares stay squares."""
     shrinks = min(image.shape) >= size
     return cv2.resize(image, (size, size), interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR)
 

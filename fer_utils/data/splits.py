@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
+from itertools import combinations
+from typing import Any
 
 import numpy as np
 from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold, train_test_split
@@ -33,8 +35,8 @@ class SplitSpec:
             validation and test, of which one that is not there is held out of train).
         test_size: share or number of images held out by `"random"`.
         validation_size: share of what is left that becomes validation; 0 for none.
-            With `groups` it is rounded to a whole number of inner folds.
-        groups: keep whole `"subjects"` or `"sequences"` on one side; None splits image by image.
+        groups: keep whole `"subjects"` or `"sequences"` on one side; None splits image by image. With groups a share is
+            that of one fold of two or more, the next to it: 0.3 gives a third.
         fold, n_folds: for `"kfold"`, `fold` in 0..n_folds-1.
         seed: of the draw.
         max_train: keep at most this many training images (stratified), or None for all.
@@ -55,6 +57,7 @@ class SplitSpec:
     test_copies: str = "natural"
 
     def __post_init__(self) -> None:
+        plain_numbers(self)
         if self.kind not in KINDS:
             raise ValueError(f"A split's kind is one of {', '.join(KINDS)}; got {self.kind!r}.")
         if self.groups not in GROUPS:
@@ -63,8 +66,15 @@ class SplitSpec:
             raise ValueError(f"test_copies is one of {', '.join(COPIES)}; got {self.test_copies!r}.")
         if not (0 < self.test_size < 1 or (self.test_size >= 1 and self.test_size == int(self.test_size))):
             raise ValueError(f"test_size is a share in (0, 1) or a number of images; got {self.test_size!r}.")
+        if self.test_size >= 1:
+            object.__setattr__(self, "test_size", int(self.test_size))
         if not 0 <= self.validation_size < 1:
             raise ValueError(f"validation_size is a share in [0, 1); got {self.validation_size!r}.")
+        if self.groups and max(self.validation_size, self.test_size if self.test_size < 1 else 0) > 0.5:
+            raise ValueError(
+                "With groups, what is held out is one fold of two or more, so half of the images at most; got "
+                f"test_size={self.test_size!r}, validation_size={self.validation_size!r}. Hold out less."
+            )
         if self.kind == "kfold" and not 0 <= self.fold < self.n_folds:
             raise ValueError(f"fold must lie in 0..{self.n_folds - 1}; got {self.fold}.")
         if self.kind in ("usage", "merged") and (self.groups or self.validation_size):
@@ -125,8 +135,9 @@ def make(dataset: FaceDataset, spec: SplitSpec) -> Split:
         A `Split`; its parts are disjoint.
 
     Raises:
-        ValueError: the dataset lacks what the split needs (usage, subjects, sequences), or a class has
-            too few images or groups to stand in every part.
+        ValueError: the dataset lacks what the split needs (usage, subjects, sequences); its own parts share groups that
+            are to stay on one side; or a stratified split is not possible. Folds, and groups, may leave a class with
+            few images or groups out of a part: scikit-learn then warns.
 
     Example:
         A split of images puts most persons of the test part into the training part too; one of persons puts none.
@@ -181,12 +192,24 @@ def _by_parts(dataset: _Facts, spec: SplitSpec) -> tuple[np.ndarray, ...]:
         np.flatnonzero(np.isin(dataset.usage, names)) for names in zip(GENERIC, USAGES, strict=True)
     )
     groups = _groups(dataset, spec.groups)
+    if groups is not None:
+        _check_apart({"train": groups[train], "validation": groups[validation], "test": groups[test]}, spec)
     if not len(test):
         rest, held = _hold_out(dataset.labels[train], None if groups is None else groups[train], spec)
         train, test = train[rest], train[held]
     if not len(validation):
         train, validation = _inner(dataset.labels, groups, train, spec)
     return train, validation, test
+
+
+def _check_apart(parts: dict[str, np.ndarray], spec: SplitSpec) -> None:
+    """Refuse parts of a dataset that share groups which the split is to keep on one side."""
+    for one, other in combinations(parts, 2):
+        if n := len(np.intersect1d(parts[one], parts[other])):
+            raise ValueError(
+                f"A split that keeps {spec.groups} on one side needs parts that share none; {one} and {other}, as they "
+                f"are given, share {n}. Use groups=None (and say so), or a random split, which leaves the parts aside."
+            )
 
 
 def _groups(dataset: _Facts, field: str | None) -> np.ndarray | None:
@@ -240,7 +263,7 @@ def _limited(dataset: _Facts, train: np.ndarray, test: np.ndarray, spec: SplitSp
     size, labels = spec.max_train, dataset.labels
     if size is None or size >= len(train):
         size = None
-    if spec.test_copies == "natural" or (spec.test_copies == "all" and size is None):
+    if spec.test_copies == "natural":
         return train if size is None else _at_most(size, train, labels[train], spec.seed)
     copied = np.isin(dataset.digests[train], dataset.digests[test])
     others, copies = train[~copied], train[copied]
@@ -284,6 +307,14 @@ def _fold(
             f"({error}). Use fewer folds."
         ) from error
     return folds[fold]
+
+
+def plain_numbers(instance: Any) -> None:
+    """Give the fields of a frozen dataclass Python's own numbers for NumPy's: JSON and keys know these alone."""
+    for spec in fields(instance):
+        value = getattr(instance, spec.name)
+        if isinstance(value, np.generic):
+            object.__setattr__(instance, spec.name, value.item())
 
 
 def _counts(labels: np.ndarray) -> list[int]:

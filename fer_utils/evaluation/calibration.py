@@ -39,9 +39,12 @@ def brier(labels: np.ndarray, probabilities: np.ndarray) -> float:
     Args:
         labels: int (n,) in 0..k-1.
         probabilities: float (n, k), rows sum to 1.
+
+    Raises:
+        ValueError: no image, or labels that are not codes of columns.
     """
-    k = np.shape(probabilities)[1]
-    return float(np.mean(np.sum((np.asarray(probabilities, float) - np.eye(k)[labels]) ** 2, axis=1)))
+    labels, probabilities = metrics.checked(labels, probabilities)
+    return float(np.mean(np.sum((probabilities - np.eye(probabilities.shape[1])[labels]) ** 2, axis=1)))
 
 
 def summary(labels: np.ndarray, probabilities: np.ndarray) -> dict[str, float]:
@@ -110,7 +113,7 @@ def temperature(labels: np.ndarray, scores: np.ndarray) -> float:
         Between 0.007 and 148; an end of this range says that the scores tell nothing, or everything.
 
     Raises:
-        ValueError: no image.
+        ValueError: no image, or labels that are not codes of columns.
 
     Example:
         Three of four predictions are right, so the best T makes their probability 75 %: 4 / T = ln 3.
@@ -120,7 +123,8 @@ def temperature(labels: np.ndarray, scores: np.ndarray) -> float:
     """
     if len(labels) == 0:
         raise ValueError("A temperature is fitted on validation images; got none. Pass their labels and scores.")
-    scores, rows = np.asarray(scores, np.float64), np.arange(len(labels))
+    labels, scores = metrics.checked(labels, scores)
+    rows = np.arange(len(labels))
 
     def nll(log_t: float) -> float:
         return float(-np.log(np.maximum(metrics.softmax(scores / np.exp(log_t))[rows, labels], 1e-300)).mean())
@@ -162,7 +166,8 @@ def by_regression(labels: np.ndarray, scores: np.ndarray, penalty: float = 1.0) 
             "Use by_temperature, or more images."
         )
     scores = np.asarray(scores, np.float64)
-    k, mean, sd = scores.shape[1], scores.mean(axis=0), max(float(scores.std()), 1e-12)
+    k, mean = scores.shape[1], scores.mean(axis=0)
+    sd = max(float((scores - mean).std()), 1e-12)
     model = LogisticRegression(C=1 / penalty, max_iter=2000).fit((scores - mean) / sd, labels)
 
     def probabilities(new: np.ndarray) -> np.ndarray:

@@ -3,7 +3,8 @@
 What was drawn by chance is persons (images, where nobody tells who is shown) and seeds. How many persons have an answer
 of the rarer kind, wrong ones at 98 %, decides the method, since the bootstrap has no width where all answers are right:
 
-- fewer than `TOO_FEW`: exact by persons (Clopper and Pearson 1934); a wrong answer counts as wrong with its person;
+- fewer than `TOO_FEW`: exact by persons (Clopper and Pearson 1934); for the lower end a wrong answer counts as wrong
+  with its person, for the upper one as much of the person as its share of the person's images;
 - fewer than `FEW`: Wilson's interval with n divided by the design effect, which the persons tell (Kish 1965);
 - else one seed: the percentile bootstrap over persons;
 - several seeds: Student's t with Satterthwaite's degrees of freedom, from the variances over seeds, over persons and of
@@ -180,11 +181,16 @@ def _quantile(df: float, level: float) -> float:
 
 
 def _exact(found: RightAnswers, wrong: int, level: float) -> tuple[float, float]:
-    """From units without any wrong answer the lower end, from images the upper one."""
-    tail, u, n = (1 - level) / 2, len(found.units), found.n
+    """The lower end from units without any wrong answer; the upper one from images, or from persons where it is higher.
+
+    A person's wrong images may be one event, which a few images more of the same person must not make surer.
+    """
+    tail, u, seeds = (1 - level) / 2, len(found.units), len(found.right)
     low = float(scipy_stats.beta.ppf(tail, u - wrong, wrong + 1)) if wrong < u else 0.0
-    k = float((found.images - found.right).sum()) / len(found.right)
-    return low, 1.0 if k == 0 else float(scipy_stats.beta.isf(tail, n - k + 1, k))
+    missed = found.images - found.right
+    shares = np.divide(missed, found.images, out=np.zeros_like(missed), where=found.images > 0)
+    counts = [(found.n, missed.sum() / seeds), (u, shares.sum() / seeds)]  # units and how many of them are wrong
+    return low, max(1.0 if k == 0 else float(scipy_stats.beta.isf(tail, n - k + 1, k)) for n, k in counts)
 
 
 def _bootstrap(found: RightAnswers, level: float, n_resamples: int, seed: int) -> Interval:

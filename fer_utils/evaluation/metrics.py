@@ -67,7 +67,7 @@ def summary(
         >>> {name: round(value, 2) for name, value in summary(labels, logits).items() if name != "ece"}
         {'n': 4, 'accuracy': 0.75, 'balanced_accuracy': 0.75, 'macro_f1': 0.73, 'auc_macro': 0.88, 'log_loss': 0.52}
     """
-    labels, logits = _checked(labels, logits)
+    labels, logits = checked(labels, logits)
     _check_scores(scores)
     present, predicted = np.unique(labels), predict(logits)
     common = {"labels": present, "average": "macro", "zero_division": 0}
@@ -102,7 +102,7 @@ def report(labels: np.ndarray, logits: np.ndarray, class_names: Sequence[str]) -
     Raises:
         ValueError: shapes, types or ranges are not those above.
     """
-    labels, logits = _checked(labels, logits)
+    labels, logits = checked(labels, logits)
     _check_names(class_names, logits)
     predicted, codes = predict(logits), range(logits.shape[1])
     values = sk.precision_recall_fscore_support(labels, predicted, labels=codes, zero_division=0)
@@ -127,7 +127,7 @@ def confusion(
     Raises:
         ValueError: shapes, types or ranges are not those above.
     """
-    labels, logits = _checked(labels, logits)
+    labels, logits = checked(labels, logits)
     return sk.confusion_matrix(labels, predict(logits), labels=range(logits.shape[1]), normalize=normalize)
 
 
@@ -170,7 +170,7 @@ def roc(
     Raises:
         ValueError: shapes, types or ranges are not those above, or `scores` is another word.
     """
-    labels, logits = _checked(labels, logits)
+    labels, logits = checked(labels, logits)
     _check_scores(scores)
     ranking = softmax(logits) if scores == "softmax" else logits
     present = np.unique(labels)
@@ -196,7 +196,7 @@ def expected_calibration_error(labels: np.ndarray, probabilities: np.ndarray, n_
     Raises:
         ValueError: shapes, types or ranges are not those above.
     """
-    labels, probabilities = _checked(labels, probabilities)
+    labels, probabilities = checked(labels, probabilities)
     if n_bins < 1:
         raise ValueError(f"n_bins must be at least 1; got {n_bins}. The usual number is 15.")
     sums = probabilities.sum(axis=1)
@@ -219,11 +219,11 @@ def confidence_bins(confidence: np.ndarray, n_bins: int) -> np.ndarray:
         >>> confidence_bins(np.array([0.0, 0.5, 0.51, 1.0]), 2).tolist()
         [0, 0, 1, 1]
     """
-    return np.clip(np.ceil(confidence * n_bins).astype(np.int64) - 1, 0, n_bins - 1)
+    return np.digitize(confidence, np.linspace(0, 1, n_bins + 1)[1:-1], right=True).astype(np.int64)
 
 
-def _checked(labels: np.ndarray, logits: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Labels as int64 (n,) and logits as float64 (n, k), or a ValueError."""
+def checked(labels: np.ndarray, logits: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Labels as int64 (n,) in 0..k-1 and logits as finite float64 (n, k), n >= 1; ValueError where they are not."""
     labels, logits = np.asarray(labels), np.asarray(logits)
     if logits.ndim != 2 or labels.shape != logits.shape[:1] or len(labels) == 0:
         raise ValueError(

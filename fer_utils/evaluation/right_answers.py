@@ -61,11 +61,16 @@ def counted(correct: ArrayLike, units: ArrayLike | None = None) -> RightAnswers:
     """The tally of answers, right or wrong, (n,) of one seed or (s, n), with the person of each image, (n,), or None.
 
     Raises:
-        ValueError: no image, or not one unit per image.
+        ValueError: no image, answers that are neither right nor wrong, or not one unit per image.
     """
     right = np.atleast_2d(np.asarray(correct, dtype=np.float64))
     if right.ndim != 2 or right.size == 0:
         raise ValueError(f"An accuracy needs answers, (n,) or (seeds, n); got shape {np.shape(correct)}. Score images.")
+    if not np.isin(right, (0, 1)).all():
+        raise ValueError(
+            "An accuracy needs answers that are right (True, 1) or wrong (False, 0); got values from "
+            f"{right.min():g} to {right.max():g}. Pass predicted == labels."
+        )
     n = right.shape[1]
     if units is None:
         return RightAnswers(right, np.ones_like(right), np.arange(n))

@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 import keras
+import numpy as np
 
 
 def is_own(name: str) -> bool:
@@ -31,6 +32,7 @@ def build_own(name: str, n_classes: int, size: int | None, **options: Any) -> ke
     """Calls the user's function and checks that the study can train what comes back.
 
     Start weights follow from Keras's global seed, which a training sets, unless the function seeds its layers itself.
+    Layers that the function freezes (`trainable = False`) stay frozen.
 
     Args:
         name: `"module:function"`; the module must be importable, for example from the working directory.
@@ -101,7 +103,15 @@ def _check(name: str, model: Any, n_classes: int, size: int | None) -> None:
         raise ValueError(f"{rule}; {name} maps {shapes[0]} to {shapes[1]}. Use its arguments n_classes and size.")
     if keras.backend.standardize_dtype(model.output.dtype) != "float32":
         raise ValueError(f"{rule}; {name} gives {model.output.dtype}. Give its last layer dtype='float32'.")
-    last = model.layers[-1]
-    probabilities = (keras.activations.softmax, keras.activations.sigmoid)
-    if isinstance(last, keras.layers.Softmax) or getattr(last, "activation", None) in probabilities:
+    noise = np.random.default_rng(0).random((2, size or 48, size or 48, 1), np.float32)
+    scores = keras.ops.convert_to_numpy(model(noise))
+    if ((scores >= 0) & (scores <= 1)).all() and (_sums_to_one(scores) or _is_sigmoid(model.layers[-1])):
         raise ValueError(f"{rule}; {name} ends in probabilities. Leave the last activation out: the loss has it.")
+
+
+def _sums_to_one(scores: np.ndarray) -> bool:
+    return bool(np.allclose(scores.sum(axis=1), 1, atol=1e-3))
+
+
+def _is_sigmoid(layer: keras.Layer) -> bool:
+    return getattr(layer, "activation", None) is keras.activations.sigmoid

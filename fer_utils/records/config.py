@@ -5,11 +5,15 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from pathlib import PurePath
 from typing import Any
 
-from fer_utils.data.splits import SplitSpec
+import numpy as np
+
+from fer_utils.data.splits import SplitSpec, plain_numbers
 
 RECIPE_VERSION = 1
 """Bumped whenever a change of code moves numbers, so that older records no longer answer for it."""
@@ -33,7 +37,7 @@ class Phase:
         epochs: how many.
         learning_rate: at the start.
         schedule: `"constant"` (what a plateau rule may lower) or `"cosine"` (down to `final_rate` at the phase's end).
-        warmup_epochs: of a cosine schedule, linear from 0.
+        warmup_epochs: of a cosine schedule, linear from 0; fewer than `epochs`.
         size: side in pixels of the images trained on; None for the dataset's 48.
         trainable: `"all"` layers, or the `"head"` (the last layer) alone.
         final_rate: where a cosine ends, so that the next phase may go on from there at another size.
@@ -48,8 +52,13 @@ class Phase:
     final_rate: float = 0.0
 
     def __post_init__(self) -> None:
-        if self.epochs < 1 or self.learning_rate <= 0:
-            raise ValueError(f"A phase needs at least 1 epoch and a learning rate above 0; got {self}.")
+        plain_numbers(self)
+        if not _is_count(self.epochs) or not self.learning_rate > 0:
+            raise ValueError(f"A phase has a whole number of epochs, 1 or more, and a rate above 0; got {self}.")
+        if not 0 <= self.warmup_epochs < self.epochs or (self.warmup_epochs and self.schedule != "cosine"):
+            raise ValueError(f"A warm-up begins a cosine and ends within its epochs; got {self}. Leave it out.")
+        if self.size is not None and not _is_count(self.size):
+            raise ValueError(f"A phase's size is a side in pixels, or None for the dataset's; got {self.size!r}.")
         if not 0 <= self.final_rate <= self.learning_rate or (self.final_rate and self.schedule != "cosine"):
             raise ValueError(f"A final_rate ends a cosine, between 0 and its learning rate; got {self}. Leave it out.")
         _one_of("schedule", self.schedule, ("constant", "cosine"))
@@ -78,8 +87,9 @@ class RunConfig:
         sampling: `"oversample"` repeats images of rare classes until all are as frequent as the commonest.
         monitor: the part whose loss and accuracy stand in the history as `val_*` and drive `plateau_patience`
             and `early_stopping`. Sound is `"validation"`; psg2025 watched the `"test"` set, cutm2024 `"train"`.
-        plateau_patience: epochs without a lower `val_loss` before the rate is multiplied by `plateau_factor`.
-        early_stopping: epochs without a lower `val_loss` before training ends.
+        plateau_patience: epochs (1 or more) without a lower `val_loss` before the rate of a constant schedule is
+            multiplied by `plateau_factor`, in (0, 1); None never does.
+        early_stopping: epochs (1 or more) without a lower `val_loss` before training ends; None never ends it.
         keep: epochs whose predictions are kept: `"last"`, `"best_<part>"` (highest accuracy on that part,
             the earliest of equals) and `"block_<i>"` (end of phase i, from 1).
         score_test: whether this run is final and may score the test set.
@@ -141,6 +151,8 @@ class RunConfig:
     protocol: str = "sound"
 
     def __post_init__(self) -> None:
+        self._settle()
+        self._check_numbers()
         if not self.phases:
             raise ValueError("A run needs at least one Phase; got none. Pass phases=(Phase(epochs, learning_rate),).")
         for name, allowed in _CHOICES.items():
@@ -155,8 +167,6 @@ class RunConfig:
                 "augmentation_strength is a factor of at least 0 of a policy's ranges; got "
                 f"{self.augmentation_strength} of {self.augmentation!r}. Name a policy, or leave the strength at 1."
             )
-        if min(self.mixup, self.cutmix) < 0:
-            raise ValueError(f"mixup and cutmix are at least 0; got {self.mixup} and {self.cutmix}. Set both to 0.")
         if not 0 <= self.teaching <= 1 or bool(self.teachers) != (self.teaching > 0):
             raise ValueError(
                 "teaching is the share, in (0, 1], of teachers in each label, and 0 without teachers; got "
@@ -175,6 +185,25 @@ class RunConfig:
                 "got score_test=False. Declare the run final with score_test=True, or monitor validation."
             )
 
+    def _settle(self) -> None:
+        """Give the fields the types that they have after a way through JSON, by which keys are made."""
+        plain_numbers(self)
+        for name in ("phases", "keep", "teachers"):
+            object.__setattr__(self, name, tuple(getattr(self, name)))
+        for name in ("model_options", "dataset_options"):
+            object.__setattr__(self, name, _plain(getattr(self, name)))
+
+    def _check_numbers(self) -> None:
+        for name in ("batch_size", "plateau_patience", "early_stopping"):
+            value = getattr(self, name)
+            if not _is_count(value) and (value is not None or name == "batch_size"):
+                raise ValueError(f"{name} is a whole number, 1 or more; got {value!r}.")
+        for name in ("mixup", "cutmix", "weight_decay", "margin", "momentum", "label_smoothing"):
+            if not 0 <= getattr(self, name) < math.inf:
+                raise ValueError(f"{name} is a number of at least 0; got {getattr(self, name)!r}. Leave it out.")
+        if not 0 < self.plateau_factor < 1:
+            raise ValueError(f"plateau_factor is in (0, 1); got {self.plateau_factor!r}. Try 0.1.")
+
     def __hash__(self) -> int:
         """Equal configurations have equal hashes, however their numbers are spelt; the mappings do not enter."""
         values = (getattr(self, spec.name) for spec in dataclasses.fields(self))
@@ -184,6 +213,12 @@ class RunConfig:
     def epochs(self) -> int:
         """Epochs of all phases."""
         return sum(phase.epochs for phase in self.phases)
+
+    @property
+    def watched(self) -> tuple[str, ...]:
+        """The parts scored after every epoch, the monitored one first."""
+        kept = (name.removeprefix("best_") for name in self.keep if name.startswith("best_"))
+        return tuple(dict.fromkeys([self.monitor, *sorted(kept)]))
 
     @property
     def mixes(self) -> bool:
@@ -272,6 +307,19 @@ class RunConfig:
 def in_words(options: Mapping[str, Any]) -> str:
     """Options as readers see them, by name: `"attention none, batch norm momentum 0.9"`; `""` where there are none."""
     return ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in sorted(options.items()))
+
+
+def _is_count(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value >= 1
+
+
+def _plain(value: Any) -> Any:
+    """A value of options in the types of JSON: NumPy's numbers as Python's, paths as text."""
+    if isinstance(value, Mapping):
+        return {name: _plain(one) for name, one in value.items()}
+    if isinstance(value, np.generic):
+        return value.item()
+    return str(value) if isinstance(value, PurePath) else value
 
 
 def _one_of(name: str, value: Any, allowed: tuple[str, ...] | list[str]) -> None:

@@ -92,8 +92,8 @@ def run_schema() -> Any:
             "additionalProperties": {"type": "integer", "minimum": 1, "maximum": 1_000_000},
         },
         "chosen_on_test": {"type": "array", "items": kept}, "epochs": _COUNT, "stopped_early": {"type": "boolean"},
-        "parameters": _COUNT, "graph": _NAMES, "backend": _TEXT, "device": _TEXT, "commit": _TEXT, "seconds": _NUMBER,
-        "images_per_second": _NUMBER, "peak_memory_mib": _NUMBER, "versions": _values(_TEXT),
+        "parameters": _COUNT, "graph": _NAMES, "backend": _TEXT, "device": _TEXT, "commit": _of(str | None),
+        "seconds": _NUMBER, "images_per_second": _NUMBER, "peak_memory_mib": _NUMBER, "versions": _values(_TEXT),
         "metrics": _values(_values(_values(_NUMBER))),
     }  # fmt: skip
     optional = {"id", "parent", "stopped_early", "parameters", "graph", "commit", "images_per_second", "versions"}

@@ -103,9 +103,12 @@ class Record:
         """The weights file of a kept epoch.
 
         Raises:
+            ValueError: the run did not keep that epoch.
             FileNotFoundError: weights are not committed; the message says how to get them.
         """
         kept = kept or self.kept[0]
+        if kept not in self.kept:
+            raise ValueError(f"Run {self.id} keeps the epochs {', '.join(self.kept)}; asked for {kept!r}. Name one.")
         path = weights_path(self.path, kept, self.run["kept_epochs"][kept])
         if not path.is_file():
             raise FileNotFoundError(

@@ -29,8 +29,8 @@ def sizes(config: RunConfig) -> dict[str, float]:
 def passes(config: RunConfig) -> float:
     """Images that a run trains on; those it scores after each epoch count by what they cost."""
     parts = sizes(config)
-    watched = {config.monitor, *(name.removeprefix("best_") for name in config.keep if name.startswith("best_"))}
-    return config.epochs * (parts["train"] + _FORWARD * sum(parts[part] for part in watched))
+    scored = sum(parts[part] for part in config.watched)
+    return config.epochs * (parts["train"] + _FORWARD * scored)
 
 
 def speed_key(config: RunConfig, size: int | None) -> str:

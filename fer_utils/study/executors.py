@@ -226,7 +226,7 @@ def work(sign: Path | None, attempt: int, function: Callable[..., Any], *argumen
     """What a worker does: `function(*arguments)`, one at a time; an error says on which machine.
 
     Args:
-        sign: see `signed`.
+        sign: see `store_signs`.
         attempt: makes a second try another call, for executors that remember calls.
         function: what to do.
         *arguments: its arguments.

@@ -154,8 +154,11 @@ def result(records: Sequence[Record], part: str = "test", kept: str | None = Non
         drawn, and seeds where there are several, see `fer_utils.evaluation.intervals`), `method` (of the interval),
         `sd` over seeds (NaN for one), `uar`, `macro_f1` (means over seeds), `n` (images that a seed scored), `seeds`,
         `folds`, `kept`, `chosen_on_test`, `hours`, `device`.
+
+    Raises:
+        ValueError: no run.
     """
-    kept = kept or records[0].kept[0]
+    kept = kept or (records[0].kept[0] if records else None)
     counts = right_answers(records, kept, part=part)
     found, accuracies = intervals.of_answers(counts), counts.accuracy
     pooled = [pool(group, part, kept) for group in by_seed(records).values()]

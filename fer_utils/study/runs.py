@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import itertools
 import os
 from collections.abc import Iterable, Mapping, Sequence
@@ -182,6 +183,9 @@ def on_record(
         protocol: `"reported"` or `"sound"`; a run that serves both answers for either.
         store: folder of records; default `reports/runs` of the project.
         **fields: further fields of `RunConfig` that must be equal, e.g. `loss="l2_svm"`.
+
+    Raises:
+        ValueError: a field that `RunConfig` does not have.
     """
     return matching(find_all(store or project_root() / "reports/runs"), model, dataset, protocol, **fields)
 
@@ -191,6 +195,8 @@ def matching(
     **fields: Any,
 ) -> list[Record]:  # fmt: skip
     """The runs that match, in their order; see `on_record` for the arguments."""
+    if unknown := set(fields) - {field.name for field in dataclasses.fields(RunConfig)}:
+        raise ValueError(f"Runs are found by fields of RunConfig; got {', '.join(sorted(unknown))}. Leave them out.")
     wanted = {name: value for name, value in {"model": model, "dataset": dataset}.items() if value is not None} | fields
     found = [r for r in runs if all(getattr(r.config, name) == value for name, value in wanted.items())]
     return [r for r in found if protocol is None or serves(r.config, protocol)]

@@ -170,7 +170,7 @@ class Training:
     def evaluate(self) -> dict[str, float]:
         """`val_loss` and `val_accuracy` of the monitored part, accuracy of others whose best epoch is kept."""
         made, row = self.setup, {}
-        for part in setup.watched_parts(made.config):
+        for part in made.config.watched:
             rows = getattr(made.split, part)
             logits = predict_logits(made.model, made.dataset.images, rows=rows)
             accuracy = float(np.mean(logits.argmax(axis=1) == made.dataset.labels[rows]))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
@@ -36,6 +36,7 @@ class Setup:
         loss: labels (n,) or class shares (n, k), and scores (n, k), to the mean over images.
         train_rows: int64 (m,), the rows of an epoch; over-sampling repeats some.
         image_weights: float32 (m,), the weight of each; None for equal weights.
+        learns: its layers, and those inside of them, each with whether it learns when no phase freezes it.
         provenance: backend, device, versions and commit, for the record.
         teachers: the networks that contribute to the labels of the training images; none as a rule.
     """
@@ -47,6 +48,7 @@ class Setup:
     loss: Callable[..., Any]
     train_rows: np.ndarray
     image_weights: np.ndarray | None
+    learns: tuple[tuple[keras.Layer, bool], ...]
     provenance: dict[str, Any]
     teachers: tuple[keras.Model, ...] = ()
 
@@ -74,26 +76,41 @@ def prepare(config: RunConfig, dataset: FaceDataset) -> Setup:
         ValueError: the configuration does not fit the dataset, or its predictions could not be recorded.
     """
     split = splits.make(dataset, config.split)
+    policy(config)
     check_parts(config, split)
     check_room(config, split, dataset.n_classes)
     keras.utils.clear_session()
     backend.make_deterministic(config.seed)
     devices.distribute()
-    rows = sampled(dataset.labels, split.train, config)
+    rows, model = sampled(dataset.labels, split.train, config), build(config, dataset.n_classes)
     return Setup(
         config, dataset, split,
-        model=build(config, dataset.n_classes),
+        model=model,
         loss=losses.get(config.loss, margin=config.margin, label_smoothing=config.label_smoothing),
         train_rows=rows,
         image_weights=image_weights(dataset.labels[rows], config),
+        learns=tuple((layer, layer.trainable) for layer in _nested(model)),
         provenance=devices.provenance(),
     )  # fmt: skip
 
 
+def _nested(model: Any) -> Iterator[keras.Layer]:
+    """The layers of a network, each before those inside of it."""
+    for layer in model.layers:
+        yield layer
+        if hasattr(layer, "layers"):
+            yield from _nested(layer)
+
+
 def compile_for(setup: Setup, phase: Phase) -> None:
-    """Give the network a fresh optimizer for `phase`, and freeze all but its head where the phase asks for it."""
-    for layer in setup.model.layers[:-1]:
-        layer.trainable = phase.trainable == "all"
+    """Give the network a fresh optimizer for `phase`, and freeze all but its head where the phase asks for it.
+
+    What the network's own author froze stays frozen.
+    """
+    for layer, learns in setup.learns:
+        layer.trainable = learns
+    for layer in setup.model.layers[:-1] if phase.trainable == "head" else ():
+        layer.trainable = False
     shares = setup.soft or setup.config.makes_shares
     accuracy = keras.metrics.CategoricalAccuracy if shares else keras.metrics.SparseCategoricalAccuracy
     setup.model.compile(
@@ -235,18 +252,14 @@ def image_weights(labels: np.ndarray, config: RunConfig) -> np.ndarray | None:
 
 
 def reseed_dropout(model: keras.Model, seed: int, epoch: int) -> None:
-    """Give every random layer a state that is a pure function of (seed, epoch, its position)."""
-    for position, layer in enumerate(model.layers):
-        generator = getattr(layer, "seed_generator", None)
-        if generator is not None:
-            state = np.random.SeedSequence([seed, epoch, position]).generate_state(2) >> 1
-            generator.state.assign(state.astype(keras.backend.standardize_dtype(generator.state.dtype)))
-
-
-def watched_parts(config: RunConfig) -> list[str]:
-    """The parts scored after every epoch, the monitored one first."""
-    kept = (name.removeprefix("best_") for name in config.keep if name.startswith("best_"))
-    return list(dict.fromkeys([config.monitor, *sorted(kept)]))
+    """Give every random layer, also one inside of another, a state that is a pure function of (seed, epoch, place)."""
+    outer = [getattr(getattr(layer, "seed_generator", None), "state", None) for layer in model.layers]
+    known = {id(state) for state in outer}
+    inner = [v for v in model.variables if v.name == "seed_generator_state" and id(v) not in known]
+    for place, state in enumerate([*outer, *inner]):
+        if state is not None:
+            numbers = np.random.SeedSequence([seed, epoch, place]).generate_state(2) >> 1
+            state.assign(numbers.astype(keras.backend.standardize_dtype(state.dtype)))
 
 
 def check_room(config: RunConfig, split: Split, n_classes: int) -> None:
@@ -272,7 +285,7 @@ def check_parts(config: RunConfig, split: Split) -> None:
     Raises:
         ValueError: such a part is empty.
     """
-    for part in watched_parts(config):
+    for part in config.watched:
         if len(getattr(split, part)) == 0:
             raise ValueError(
                 f"This run watches its {part} part, which is empty under {config.split}. "

@@ -154,6 +154,8 @@ def test_load_dispatches_and_refuses_unknown_names_and_options(tmp_path: Path) -
         load("ckplus", tmp_path, labels="majority")
     with pytest.raises(ValueError, match="Options of 'ferplus': labels; got votes"):
         load("ferplus", tmp_path, votes=3)
+    with pytest.raises(ValueError, match=r"Options of 'synthetic': n_subjects, .*; got n_subject"):
+        load("synthetic", n_subject=3)
 
 
 def test_data_root_is_the_argument_then_the_variable_then_data(monkeypatch: pytest.MonkeyPatch) -> None:

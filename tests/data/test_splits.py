@@ -151,6 +151,7 @@ def test_grouped_hold_out_keeps_subjects_apart_and_is_near_its_size(faces: FaceD
         ({"kind": "kfold", "fold": -1}, r"0\.\.4; got -1"),
         ({"kind": "random", "test_size": 0}, "number of images; got 0"),
         ({"kind": "random", "test_size": 1.5}, "number of images; got 1.5"),
+        ({"kind": "random", "test_size": 0.7, "groups": "subjects"}, "half of the images at most; got test_size=0.7"),
         ({"kind": "usage", "groups": "subjects"}, "published parts as they are; got groups='subjects'"),
         ({"kind": "merged", "validation_size": 0.1}, "published parts as they are"),
     ],
@@ -174,6 +175,26 @@ def test_what_the_dataset_does_not_tell_is_refused(
 ) -> None:
     with pytest.raises(ValueError, match=message):
         make(replace(faces, **{missing: None}), spec)
+
+
+@pytest.mark.parametrize("given", [("train", "test"), ("train", "validation"), ("train", "validation", "test")])
+def test_parts_that_share_persons_are_refused_where_persons_are_to_stay_apart(
+    faces: FaceDataset, given: tuple[str, ...]
+) -> None:
+    spec = SplitSpec("parts", test_size=0.3, validation_size=0.3, groups="subjects")
+    by_image = replace(faces, usage=np.resize(given, len(faces)))
+    with pytest.raises(ValueError, match=r"subjects on one side .* share \d+\. Use groups=None"):
+        make(by_image, spec)
+    make(by_image, replace(spec, groups=None))
+    _, persons = np.unique(faces.subjects, return_inverse=True)
+    split = make(replace(faces, usage=np.array(given)[persons % len(given)]), spec)
+    whose = [set(faces.subjects[part]) for part in split]
+    assert all(whose) and not (whose[0] & whose[1] or whose[0] & whose[2] or whose[1] & whose[2])
+
+
+def test_numpys_numbers_make_the_same_split() -> None:
+    assert SplitSpec("random", test_size=100.0, seed=np.int64(3)) == SplitSpec("random", test_size=100, seed=3)
+    assert type(SplitSpec(seed=np.int64(3)).seed) is int and type(SplitSpec(test_size=100.0).test_size) is int
 
 
 def test_other_usages_are_named(faces: FaceDataset) -> None:
@@ -248,8 +269,9 @@ def test_all_copies_take_the_place_of_images_of_their_class(copied: FaceDataset)
     assert len(copies(copied, every)) == 9
     assert len(np.intersect1d(none.train, every.train)) == 70 - 9
     assert np.array_equal(np.bincount(copied.labels[none.train]), np.bincount(copied.labels[every.train]))
-    whole = make(copied, SplitSpec("usage", test_copies="all"))
-    assert whole.hash == make(copied, SplitSpec("usage")).hash
+    none, every = (make(copied, SplitSpec("usage", test_copies=c)) for c in ("none", "all"))
+    assert len(copies(copied, every)) == 9 and len(none.train) == len(every.train)
+    assert np.array_equal(np.bincount(copied.labels[none.train]), np.bincount(copied.labels[every.train]))
 
 
 def test_more_copies_than_there_is_room_for_are_refused(copied: FaceDataset) -> None:

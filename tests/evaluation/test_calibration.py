@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import pytest
 from sklearn import calibration as sk_calibration
@@ -101,6 +103,19 @@ def test_regression_does_not_depend_on_the_unit_of_the_scores(scored: tuple[np.n
     labels, logits = scored
     one, other = (calibration.by_regression(labels, f * logits)(f * logits) for f in (1.0, 100.0))
     np.testing.assert_allclose(one, other, atol=1e-3)
+
+
+def test_regression_does_not_depend_on_where_the_scores_of_a_class_lie(scored: tuple[np.ndarray, np.ndarray]) -> None:
+    labels, logits = scored
+    moved = logits + np.array([0.0, 500.0, 0.0, 0.0])
+    one, other = (calibration.by_regression(labels, scores)(scores) for scores in (logits, moved))
+    np.testing.assert_allclose(one, other, atol=1e-3)
+
+
+@pytest.mark.parametrize("measure", [calibration.brier, calibration.temperature])
+def test_labels_that_are_no_codes_are_refused(measure: Callable[..., float]) -> None:
+    with pytest.raises(ValueError, match=r"integers in 0..1, .* from -1 to 0"):
+        measure(np.array([-1, 0]), np.full((2, 2), 0.5))
 
 
 def test_ece_by_chance_shrinks_with_more_images_and_covers_calibrated_labels(scored: tuple) -> None:

@@ -70,9 +70,22 @@ def test_all_right_is_exact_by_persons() -> None:
 def test_nearly_all_right_counts_a_wrong_answer_with_its_person() -> None:
     found = accuracy(wrong_for(3, 7, each=3), PERSONS)
     persons = scipy_stats.binomtest(38, 40).proportion_ci(method="exact")
-    by_image = scipy_stats.binomtest(114, 120).proportion_ci(method="exact")
-    assert (found.low, found.high) == pytest.approx((persons.low, by_image.high))
+    assert (found.low, found.high) == pytest.approx((persons.low, persons.high))
     assert found.estimate == 114 / 120
+
+
+@pytest.mark.parametrize("answers", [[3, 0, 6, 2, 1], [1.0, 0.0, np.nan]])
+def test_answers_that_are_neither_right_nor_wrong_are_refused(answers: list[float]) -> None:
+    with pytest.raises(ValueError, match="Pass predicted == labels"):
+        accuracy(np.array(answers))
+
+
+def test_more_images_of_few_persons_do_not_lower_the_upper_end() -> None:
+    """Two of ten persons are wrong altogether: that is two of ten, however many images each has."""
+    persons = scipy_stats.binomtest(8, 10).proportion_ci(method="exact")
+    for n in (3, 20):
+        found = accuracy(np.repeat(np.arange(10) > 1, n), np.repeat(np.arange(10), n))
+        assert (found.low, found.high) == pytest.approx((persons.low, persons.high)), n
 
 
 def test_near_the_end_it_is_wilsons_with_the_design_effect() -> None:

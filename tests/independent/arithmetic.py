@@ -138,13 +138,16 @@ def _variance(scores: np.ndarray, lifts: np.ndarray) -> tuple[float, float, floa
 
 
 def _clopper_pearson(counts: Counts, wrong_units: int) -> tuple[float, float]:
-    """Below: units, one with any wrong answer is wrong. Above: images, wrong ones averaged over seeds."""
+    """Below: units, one with any wrong answer is wrong. Above: images or shares of units, averaged over seeds."""
     units = counts.right.shape[1]
     sound = units - wrong_units
     low = beta.ppf(TAIL, sound, units - sound + 1) if sound else 0.0
-    n = counts.of.iloc[0].sum()
-    wrong = (counts.of - counts.right).to_numpy().sum() / len(counts.of)
-    return float(low), float(beta.ppf(1 - TAIL, n - wrong + 1, wrong)) if wrong else 1.0
+    missed = counts.of - counts.right
+    images, wrong = counts.of.iloc[0].sum(), missed.to_numpy().sum() / len(counts.of)
+    of_units = (missed / counts.of).fillna(0).to_numpy().sum() / len(counts.of)
+    if not wrong:
+        return float(low), 1.0
+    return float(low), float(max(beta.ppf(1 - TAIL, n - k + 1, k) for n, k in ((images, wrong), (units, of_units))))
 
 
 def _wilson(p: float, n: float, z: float) -> tuple[float, float]:

@@ -8,11 +8,13 @@ from dataclasses import replace
 from pathlib import Path
 
 import keras
+import numpy as np
 import pytest
 
 from fer_utils import models, records
+from fer_utils.data import FaceDataset, load
 from fer_utils.records.config import Phase, RunConfig
-from fer_utils.training import loop, run
+from fer_utils.training import loop, run, setup
 
 SMALL = """
 import keras
@@ -27,6 +29,16 @@ def probabilities(n_classes, size):
     image = keras.Input((size, size, 1))
     x = keras.layers.Flatten()(image)
     return keras.Model(image, keras.layers.Dense(n_classes, activation="softmax")(x))
+
+def by_operation(n_classes, size):
+    image = keras.Input((size, size, 1))
+    return keras.Model(image, keras.ops.softmax(keras.layers.Dense(n_classes)(keras.layers.Flatten()(image))))
+
+def frozen(n_classes, size):
+    image = keras.Input((size, size, 1))
+    body = keras.Sequential([keras.layers.Conv2D(4, 3, strides=8), keras.layers.Flatten(), keras.layers.Dropout(0.5)])
+    body.trainable = False
+    return keras.Model(image, keras.layers.Dense(n_classes)(body(image)))
 
 def of_nine(n_classes, size):
     image = keras.Input((size, size, 1))
@@ -56,6 +68,11 @@ def module(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     forget()
 
 
+@pytest.fixture
+def faces() -> FaceDataset:
+    return load("synthetic", n_subjects=5, n_frames=1)
+
+
 def forget() -> None:
     sys.modules.pop("my_networks", None)
 
@@ -80,6 +97,33 @@ def test_a_sequential_network_is_taken_as_its_graph(module: Path, tmp_path: Path
     assert not isinstance(model, keras.Sequential) and len(model.layers) == 4
     record = run(replace(CONFIG, model="my_networks:in_a_row", model_options={}), store=tmp_path / "runs")
     assert records.verify(record) == [] and record.run["parameters"] == model.count_params()
+
+
+FROZEN = replace(CONFIG, model="my_networks:frozen", model_options={})
+
+
+def test_layers_that_their_author_froze_stay_frozen(module: Path, faces: FaceDataset) -> None:
+    made = setup.prepare(FROZEN, faces)
+    before = [w.copy() for w in made.model.layers[1].get_weights()]
+    for trainable in ("head", "all"):
+        setup.compile_for(made, replace(FROZEN.phases[0], trainable=trainable))
+        assert len(made.model.trainable_variables) == 2, "the head's kernel and bias"
+    made.model.fit(setup.batches(made, FROZEN.phases[0], 0), verbose=0)
+    for one, other in zip(before, made.model.layers[1].get_weights(), strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+def test_dropout_inside_of_a_layer_starts_each_epoch_from_the_seed(module: Path, faces: FaceDataset) -> None:
+    model = setup.prepare(FROZEN, faces).model
+    dropout = model.layers[1].layers[-1].seed_generator.state
+
+    def state(epoch: int) -> list[int]:
+        setup.reseed_dropout(model, 0, epoch)
+        return keras.ops.convert_to_numpy(dropout).tolist()
+
+    first, second = state(0), state(1)
+    model(np.zeros((1, 48, 48, 1), np.float32), training=True)  # the generator moves on
+    assert first != second and state(1) == second
 
 
 def test_a_changed_network_is_neither_loaded_nor_resumed(
@@ -127,6 +171,7 @@ def test_without_its_code_the_record_still_shows(module: Path, tmp_path: Path) -
         ("my_networks:without_input", "Begin it with keras.Input"),
         ("my_networks:of_nine", r"\(48, 48, 1\) to \(9,\)"),
         ("my_networks:probabilities", "ends in probabilities"),
+        ("my_networks:by_operation", "ends in probabilities"),
     ],
 )
 def test_what_the_study_cannot_train_is_refused(module: Path, name: str, message: str) -> None:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import dataclasses
 import json
+from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from fer_utils.data.splits import SplitSpec
@@ -79,10 +81,12 @@ def test_every_field_but_the_labels_changes_the_key() -> None:
 
 
 @pytest.mark.parametrize(
-    "change", [{"schedule": "cosine"}, {"warmup_epochs": 1.0}, {"size": 64}, {"trainable": "head"}, {"epochs": 3}]
+    "change", [{"schedule": "constant"}, {"warmup_epochs": 1.0}, {"size": 64}, {"trainable": "head"}, {"epochs": 3}]
 )
 def test_every_field_of_a_phase_changes_the_key(change: dict[str, Any]) -> None:
-    assert dataclasses.replace(BASE, phases=(dataclasses.replace(BASE.phases[0], **change),)).key != BASE.key
+    phase = Phase(2, 1e-3, "cosine")
+    one, other = (dataclasses.replace(BASE, phases=(p,)) for p in (phase, dataclasses.replace(phase, **change)))
+    assert one.key != other.key
 
 
 def test_a_cosine_may_end_above_zero_and_nothing_else_may() -> None:
@@ -146,7 +150,14 @@ def test_keys_are_stable() -> None:
         ({"keep": ("block_2",)}, "got 'block_2'"),
         ({"keep": ("best_test",)}, "score_test=False. Declare the run final"),
         ({"monitor": "test"}, "score_test=False"),
-        ({"mixup": -0.1}, "mixup and cutmix are at least 0"),
+        ({"mixup": -0.1}, "mixup is a number of at least 0; got -0.1"),
+        ({"cutmix": float("nan")}, "cutmix is a number of at least 0; got nan"),
+        ({"weight_decay": -1.0}, "weight_decay is a number of at least 0"),
+        ({"batch_size": 0}, "batch_size is a whole number, 1 or more; got 0"),
+        ({"batch_size": 2.5}, "batch_size is a whole number, 1 or more; got 2.5"),
+        ({"plateau_patience": 0}, "plateau_patience is a whole number, 1 or more; got 0"),
+        ({"early_stopping": -1}, "early_stopping is a whole number, 1 or more; got -1"),
+        ({"plateau_factor": 1.0}, r"plateau_factor is in \(0, 1\); got 1.0"),
         ({"cutmix": 1.0, "loss": "l2_svm"}, "mixed or taught are shares .* loss cross_entropy; got 'l2_svm'"),
         ({"teachers": ("a",), "teaching": 0.5, "loss": "l2_svm"}, "mixed or taught are shares"),
         ({"teachers": ("a", "b")}, "got 0.0 with teachers: 2. Name both, or neither"),
@@ -163,8 +174,12 @@ def test_refusals(fields: dict[str, Any], message: str) -> None:
 @pytest.mark.parametrize(
     ("fields", "message"),
     [
-        ({"epochs": 0}, "at least 1 epoch"),
-        ({"learning_rate": 0.0}, "learning rate above 0"),
+        ({"epochs": 0}, "whole number of epochs, 1 or more"),
+        ({"epochs": 2.5}, "whole number of epochs, 1 or more"),
+        ({"learning_rate": 0.0}, "a rate above 0"),
+        ({"warmup_epochs": 1.0, "schedule": "cosine"}, "ends within its epochs"),
+        ({"warmup_epochs": 0.5}, "A warm-up begins a cosine"),
+        ({"size": 0}, "size is a side in pixels"),
         ({"schedule": "step"}, "schedule is one of constant, cosine; got 'step'"),
         ({"trainable": "body"}, "trainable is one of all, head; got 'body'"),
     ],
@@ -172,6 +187,17 @@ def test_refusals(fields: dict[str, Any], message: str) -> None:
 def test_phases_refuse(fields: dict[str, Any], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         Phase(**{"epochs": 1, "learning_rate": 1e-3, **fields})
+
+
+def test_a_configuration_from_numpys_numbers_lists_and_paths_is_the_same() -> None:
+    plain = dataclasses.replace(BASE, seed=1, model_options={"width": 0.5, "weights": "a/b.h5"})
+    other = RunConfig(**{
+        **{f.name: getattr(plain, f.name) for f in dataclasses.fields(plain)}, "seed": np.int64(1),
+        "phases": [Phase(np.int32(p.epochs), p.learning_rate, p.schedule) for p in plain.phases],
+        "keep": list(plain.keep), "model_options": {"width": np.float64(0.5), "weights": Path("a/b.h5")},
+    })  # fmt: skip
+    assert other == plain and other.key == plain.key and hash(other) == hash(plain)
+    assert RunConfig.from_dict(other.to_dict()) == other
 
 
 def test_unknown_fields_are_named() -> None:

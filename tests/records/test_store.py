@@ -95,6 +95,14 @@ def test_missing_predictions_and_weights_are_explained(record: Record, tmp_path:
     weights.parent.mkdir()
     weights.touch()
     assert record.weights("last") == weights
+    with pytest.raises(ValueError, match="keeps the epochs best_validation, last; asked for 'block_1'"):
+        record.weights("block_1")
+
+
+def test_a_record_made_outside_a_git_checkout_can_be_read(record: Record) -> None:
+    path = record.path / "run.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"commit": None}))
+    assert Record(record.path).run["commit"] is None and records.verify(Record(record.path)) == []
 
 
 def test_a_tampered_metric_is_found(record: Record) -> None:

@@ -212,8 +212,9 @@ def test_runs_on_record_are_found_by_what_they_are(tmp_path: Path) -> None:
     assert study.on_record(protocol="sound", store=tmp_path) == [sound]
     assert study.on_record(loss="l2_svm", store=tmp_path) == [svm]
     assert study.on_record("psg2025", store=tmp_path) == [] == study.on_record(store=tmp_path / "nowhere")
-    with pytest.raises(AttributeError):
-        study.on_record(los="l2_svm", store=tmp_path)
+    assert study.on_record(protocol="Sound", store=tmp_path) == []
+    with pytest.raises(ValueError, match="found by fields of RunConfig; got lossy"):
+        study.on_record(lossy="l2_svm", store=tmp_path)
 
 
 @pytest.mark.parametrize(("flipped", "verdict"), [(0, "reproduces"), (3, "reproduces"), (36, "DOES NOT REPRODUCE")])

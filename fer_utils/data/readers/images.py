@@ -14,6 +14,7 @@ import numpy as np
 from PIL import Image, ImageOps
 
 from fer_utils.data.dataset import SIZE
+from fer_utils.data.preparation import resize
 from fer_utils.data.readers import unknown
 from fer_utils.files.reading import content, regular
 
@@ -130,14 +131,12 @@ def _grey(image: np.ndarray) -> tuple[np.ndarray, bool]:
 
 
 def _resized(grey: np.ndarray) -> np.ndarray:
-    """The middle square at 48 x 48, as `augment.prepare` sizes a face at run time."""
+    """The middle square at 48 x 48."""
     height, width = grey.shape
     side = min(height, width)
     top, left = (height - side) // 2, (width - side) // 2
     middle = np.ascontiguousarray(grey[top : top + side, left : left + side])
-    if side == SIZE:
-        return middle
-    return cv2.resize(middle, (SIZE, SIZE), interpolation=cv2.INTER_AREA if side > SIZE else cv2.INTER_LINEAR)
+    return middle if side == SIZE else resize(middle, SIZE)
 
 
 def _pixels(data: bytes) -> np.ndarray | None:

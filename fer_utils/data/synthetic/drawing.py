@@ -1,7 +1,7 @@
 """A drawn face: identity + FACS action units + pose + light -> grey picture.
 
 What an action unit (AU) does to the face follows Ekman, Friesen & Hager, Facial Action Coding System (2002).
-Coordinates as in `sketch`; side -1 is the person's own right, the picture's left.
+Coordinates as in `controls`; side -1 is the person's own right, the picture's left.
 """
 
 from __future__ import annotations
