@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -25,6 +26,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         _check_place(options.name)
         return options.command(options)
+    except BrokenPipeError:
+        raise
     except Exception as error:
         if (sentence := _sentence(error)) is None:
             raise
@@ -34,8 +37,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def console() -> int:
     """What the script `fer-study` runs."""
-    sys.stdout.reconfigure(errors="backslashreplace")  # names of files need not be text
-    return main()
+    for stream in (sys.stdout, sys.stderr):
+        stream.reconfigure(errors="backslashreplace")  # names of files need not be text
+    try:
+        code = main()
+        sys.stdout.flush()
+        return code
+    except KeyboardInterrupt:
+        print("Stopped.", file=sys.stderr)
+        return 130
+    except BrokenPipeError:  # whoever read the answers has enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
 
 
 def _called() -> str:

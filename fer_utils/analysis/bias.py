@@ -131,7 +131,7 @@ def table(found: Mapping[str, Mapping[str, Any]]) -> pd.DataFrame:
     rows = []
     for control, result in found.items():
         for place, (group, interval) in enumerate(result["groups"].items()):
-            last = {"difference in points": _points(result["difference"]), "p, Holm": f"{adjusted[control]:.4f}"}
+            last = {"difference in points": result["difference"].points(), "p, Holm": f"{adjusted[control]:.4f}"}
             rows.append(
                 {"control": control, "group": group, "accuracy in %": interval.percent(), "faces": interval.n}
                 | (last if place else {"difference in points": "", "p, Holm": ""})
@@ -158,8 +158,3 @@ def options(n_subjects: int, seed: int, controls: Mapping[str, Any]) -> dict[str
     """`dataset_options` of a run on drawn faces under these controls; refuses names that `Controls` lacks."""
     given = asdict(Controls(**controls))
     return {"n_subjects": n_subjects, "seed": seed, "controls": {name: given[name] for name in controls}}
-
-
-def _points(interval: statistics.Interval) -> str:
-    values = (100 * x for x in (interval.estimate, interval.low, interval.high))
-    return "{:+.1f} [{:+.1f}, {:+.1f}]".format(*values)

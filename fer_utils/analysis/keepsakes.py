@@ -25,9 +25,6 @@ from fer_utils.training import weights
 IMAGES = 1000
 """At most so many images are explained or damaged, drawn with a fixed seed."""
 
-OWN = ("compact", *protocols.STRONG)
-"""Networks whose corruption curves and averages over views are shown: the study's own."""
-
 LAYERS = {"compact": ("stage4_block1_conv2", "stage3_block1_relu2")}
 """Where Grad-CAM looks at a network, if not at its last convolution alone."""
 
@@ -67,7 +64,7 @@ def _all(record: Record, **options: Any) -> list[Measurement | None]:
         found.append(trained_networks.measured("maps", record, look, part, limit=IMAGES, **options))
         if config.model == "psg2025" and config.model_options.get("attention", "spatial") == "spatial":
             found.append(trained_networks.measured("gates", record, _gates, part, limit=IMAGES, **options))
-    if config.model in OWN:
+    if config.model in protocols.OWN:
         stress = partial(trained_networks.measured, "stress", record, trained_networks.stress, "test", **options)
         found += [stress(limit=IMAGES), stress(), *(_averaged(record, v, **options) for v in ("mirror", "six"))]
     return found

@@ -50,6 +50,8 @@ def _data(options: argparse.Namespace) -> int:
 
     if options.own:
         return _audit(options)
+    if _patterns(options):
+        raise ValueError("--subjects and --sequences tell pictures of your own; got them without --own. Add it.")
     root = data_root(options.root)
     if options.fetch:
         print(fetch.fetch(options.fetch, root))
@@ -82,6 +84,9 @@ def _train(options: argparse.Namespace) -> int:
     from fer_utils.study import own_pictures
     from fer_utils.training import run
 
+    out = options.out or reports_root() / "own" / f"{options.folder.resolve().name}.onnx"
+    if out.suffix != ".onnx" or out.is_dir():
+        raise ValueError(f"A recognizer is written into an .onnx file; got {out}. Give such a name by --out.")
     told = _patterns(options)
     dataset = load("folders", options.folder, **told)
     config = own_pictures.plan(
@@ -92,7 +97,6 @@ def _train(options: argparse.Namespace) -> int:
     lines = [*own_pictures.described(dataset), *own.beside(options.folder, options.subjects)]
     print("\n".join([*lines, *own_pictures.leaking(dataset, split)]), flush=True)
     record = run(config, dataset=dataset)
-    out = options.out or reports_root() / "own" / f"{options.folder.resolve().name}.onnx"
     path = export.export(record, out)
     print("\n".join(own_pictures.score(dataset, split, record)))
     print(f"record: {record.path}\nrecognizer: {path} ({path.stat().st_size:,} bytes)")

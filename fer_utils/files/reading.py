@@ -36,6 +36,11 @@ def one_line(error: BaseException | str, most: int = 200) -> str:
     return (name + plain[:most]).rstrip(": ")
 
 
+def printable(text: str) -> str:
+    """Text that any terminal of UTF-8 takes: names of files need not be text, and what is none becomes an escape."""
+    return text.encode("utf-8", "backslashreplace").decode()
+
+
 def regular(path: Path, home: Path | None = None) -> Path:
     """`path`, if it is a file that can be read to an end: no pipe, no device, no folder.
 

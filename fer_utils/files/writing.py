@@ -92,8 +92,8 @@ def replacing(path: Path, room: int = 0) -> Iterator[Path]:
     """
     with storage_errors(path):
         path.parent.mkdir(parents=True, exist_ok=True)
-        suffix = "".join(path.suffixes)
-        descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".partial-{path.name}.", suffix=suffix)
+        suffix = "".join(path.suffixes[-2:])[-20:]
+        descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".partial-{path.name[:40]}.", suffix=suffix)
         try:
             if room and hasattr(os, "posix_fallocate"):
                 os.posix_fallocate(descriptor, 0, room)
@@ -112,8 +112,9 @@ def replacing(path: Path, room: int = 0) -> Iterator[Path]:
 
 @contextmanager
 def atomic(path: Path, mode: str = "wb") -> Iterator[IO[Any]]:
-    """Write a file under a temporary name and move it into place; see `replacing`."""
-    with replacing(path) as partial, partial.open(mode) as file:
+    """Write a file under a temporary name and move it into place; see `replacing`. Text is UTF-8, whatever is set."""
+    text = {} if "b" in mode else {"encoding": "utf-8", "errors": "surrogateescape", "newline": ""}
+    with replacing(path) as partial, partial.open(mode, **text) as file:
         yield file
 
 

@@ -12,6 +12,7 @@ import numpy as np
 from PIL import Image, ImageOps, features
 
 from fer_utils.files.reading import one_line
+from fer_utils.files.writing import replacing
 
 FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "TIFF", "PPM", "GIF", *(("AVIF",) if features.check("avif") else ()))
 """What is read, AVIF where this Pillow can; others (vector formats, say) would run further programs."""
@@ -163,27 +164,44 @@ def decoded(image: Image.Image) -> np.ndarray:
     """Pixels of a picture of Pillow, uint8 (h, w, 3), blue, green, red; it is turned upright in place.
 
     Strip by strip, so that no second copy of the whole is made.
+
+    Raises:
+        UnreadableError: fractions that are no grey values, see `as_frame`.
     """
     ImageOps.exif_transpose(image, in_place=True)
+    if image.mode == "F":
+        try:
+            return as_bgr(as_frame(np.asarray(image)))
+        except ValueError as error:
+            raise UnreadableError(str(error)) from error
+    deep = is_deep(image)
     width, height = image.size
     found = np.empty((height, width, 3), np.uint8)
     rows = max(1, _STRIP // width)
     for top in range(0, height, rows):
         strip = image.crop((0, top, width, min(top + rows, height)))
-        if image.mode.startswith("I"):  # 16 bits of grey, in one of Pillow's ways to hold them
-            grey = np.asarray(strip).clip(0, 65535).astype(np.uint16)
-            found[top : top + rows] = as_frame(grey)[..., None]
+        if image.mode.startswith("I"):
+            grey = np.asarray(strip).clip(0, 65535)
+            found[top : top + rows] = (grey / 257 if deep else grey).round()[..., None]
         else:
             found[top : top + rows] = np.asarray(strip.convert("RGB"))[..., ::-1]
     return found
 
 
+def is_deep(image: Image.Image) -> bool:
+    """Whether a picture of Pillow holds grey levels of 16 bits: one in 0..65535 of which any is above 255."""
+    return image.mode.startswith("I") and image.getextrema()[1] > 255
+
+
 def write_image(path: Path, bgr: np.ndarray) -> None:
-    """Write a frame in the format that the file's name says; nothing of the original's EXIF goes with it."""
+    """Write a frame in the format that the file's name says; nothing of the original's EXIF goes with it.
+
+    Raises:
+        OSError: it cannot be written there, or not in this format.
+    """
     image = Image.fromarray(np.ascontiguousarray(bgr[..., ::-1]))
-    partial = path.with_name(f".partial-{path.name}")
-    try:
-        image.save(partial, **({"quality": 92} if path.suffix.lower() in (".jpg", ".jpeg", ".webp") else {}))
-        partial.replace(path)
-    finally:
-        partial.unlink(missing_ok=True)
+    with replacing(path) as partial:
+        try:
+            image.save(partial, **({"quality": 92} if path.suffix.lower() in (".jpg", ".jpeg", ".webp") else {}))
+        except ValueError as error:  # WebP, say, has a largest side
+            raise OSError(one_line(error)) from error

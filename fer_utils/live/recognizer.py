@@ -80,6 +80,8 @@ class EmotionRecognizer:
         self.margin = self.detector.margin if margin is None else margin
         self.colour_order, self.longest_side, self.views = colour_order, longest_side, views
         self.unsure_below = unsure_below
+        if longest_side < 1:
+            raise ValueError(f"longest_side is a number of pixels, 1 or more; got {longest_side}. Leave it out.")
         if not -0.4 <= self.margin <= 2:
             raise ValueError(f"A margin lies between -0.4 and 2 times the box's side; got {self.margin}.")
         if not 0 <= unsure_below <= 1:

@@ -24,9 +24,6 @@ from fer_utils.study import protocols
 from fer_utils.study.pooling import EPOCHS, by_configuration, of_common_seeds, result, right_answers, whole
 
 REPORTED, SOUND, TRAINING = "re-run as reported", "sound", "scored on its training images"
-OWN = ("compact", *protocols.STRONG)
-"""The study's own systems: the one that a CPU can train, and the stronger ones."""
-
 NETWORKS = {
     "psg2025": "Xception, attention", "cutm2024": "plain CNN", "resnet_transfer": "ResNet50, ImageNet",
     "iitk2023_model1": "Model 1", "iitk2023_model2": "Model 2", "colab2023": "plain CNN",
@@ -165,15 +162,16 @@ def _all_lines(shelf: Shelf) -> tuple[Line, ...]:
 def own(shelf: Shelf) -> list[Line]:
     """The study's own systems on CK+48 and FER2013, as far as they are on record."""
     found: dict[tuple[str, str, str], list[Measured]] = {}
-    for model in OWN:
+    for model in protocols.OWN:
         for group in by_configuration(shelf.find(model, None, "sound", score_test=True)):
             config = group[0].config
             if whole(group) and config.dataset in ("ckplus", "fer2013") and _is_own(config):
                 source = config.start_from.split("-")[0]
                 detail = f"pre-trained on {TITLES[source]}" if source else "from random weights"
                 found.setdefault((config.dataset, model, detail), []).append(_measured(group, None))
+    keys = sorted(found, key=lambda key: (key[0], protocols.OWN.index(key[1]), key[2]))
     return [Line(model, detail, data, None, {SOUND: _ranked(found[data, model, detail])})
-            for data, model, detail in sorted(found, key=lambda key: (key[0], OWN.index(key[1]), key[2]))]  # fmt: skip
+            for data, model, detail in keys]  # fmt: skip
 
 
 def _is_own(config: RunConfig) -> bool:

@@ -24,7 +24,7 @@ from fer_utils.report.audit import claims
 from fer_utils.report.audit.verdicts import NOT_MEASURED
 from fer_utils.report.headlines import REPORTED, SOUND, Line, Measured
 from fer_utils.report.records_index import Shelf
-from fer_utils.study import queue
+from fer_utils.study import protocols, queue
 
 GAP = "as reported − sound, last epochs"
 """Heading of the column that compares the two protocols by one rule."""
@@ -116,7 +116,7 @@ def systems(shelf: Shelf) -> pd.DataFrame:
     """The study's own systems on FER2013 beside other people's records, with what is wrong with each number."""
     mine = {line.system: line for line in headlines.own(shelf) if line.dataset == "fer2013"}
     rows = []
-    for model in headlines.OWN:
+    for model in protocols.OWN:
         sound = mine[model].dots[SOUND] if model in mine else None
         cost = f"; {sound.hours:.1f} hours on {sound.device}" if sound else ""
         honest = "Training trains, PublicTest chooses the epoch, PrivateTest scored once"
@@ -189,5 +189,5 @@ def figure(found: Sequence[Line], title: str = "What five reports claim, and wha
 
 def _caption(found: Sequence[Line]) -> str:
     """Where the numbers come from, and how far training was from the report's where it was shorter."""
-    own = {line.system for line in found if line.system in headlines.OWN}
+    own = {line.system for line in found if line.system in protocols.OWN}
     return (f"{', '.join(sorted(own))}: this study's own. " if own else "") + "From committed records."

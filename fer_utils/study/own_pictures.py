@@ -24,6 +24,8 @@ MOST_FOLDS = 5
 def split_spec(dataset: FaceDataset, by_persons: bool = False, seed: int = 0) -> SplitSpec:
     """The split of a dataset of one's own: its parts, else a hold-out; by persons wherever they are known.
 
+    Where its parts share persons already, what is held out besides is dealt out picture by picture.
+
     Args:
         dataset: as `load("folders", ...)` gives it.
         by_persons: divide by persons whatever the parts say.
@@ -39,7 +41,8 @@ def split_spec(dataset: FaceDataset, by_persons: bool = False, seed: int = 0) ->
             "Tell persons by subjects=PATTERN, or take pictures of more."
         )
     kind = "random" if by_persons or dataset.usage is None else "parts"
-    groups = "subjects" if persons >= 3 else None
+    mixed = kind == "parts" and persons and len(set(zip(dataset.subjects, dataset.usage, strict=True))) > persons
+    groups = "subjects" if persons >= 3 and not mixed else None
     test = 1 / min(MOST_FOLDS, persons if groups else MOST_FOLDS)
     inner = 1 / min(MOST_FOLDS, max(2, persons - math.ceil(test * persons)) if groups else MOST_FOLDS)
     return SplitSpec(kind, test_size=test, validation_size=inner, groups=groups, seed=seed)
@@ -63,7 +66,7 @@ def plan(
     split = split_spec(dataset, by_persons, seed)
     batch_size = 16 if len(dataset) < 2000 else 64
     steps = math.ceil(len(splits.make(dataset, split).train) / batch_size)
-    epochs = epochs or max(40, math.ceil(STEPS / steps))
+    epochs = max(40, math.ceil(STEPS / steps)) if epochs is None else epochs
     return RunConfig(
         model, "folders", (Phase(epochs, 1e-3, "cosine", warmup_epochs=min(2, epochs / 10)),), split=split,
         dataset_options=dict(options), augmentation="light", batch_size=batch_size, class_weights="balanced",
@@ -126,6 +129,12 @@ def claims(dataset: FaceDataset, split: Split) -> list[str]:
         return [
             f"{found.same_subject:,} of {found.n_test:,} test pictures show persons who also stand in training: this "
             "score does not say how well others are recognised. Divide by persons (--by-persons) to measure that."
+        ]
+    chosen_by = np.isin(dataset.subjects[split.test], dataset.subjects[split.validation]).sum()
+    if chosen_by:
+        return [
+            f"{chosen_by:,} of {found.n_test:,} test pictures show persons whose other pictures chose the epoch: this "
+            "score may be too high for others. Divide by persons (--by-persons) to measure that."
         ]
     n = len(np.unique(dataset.subjects[split.test]))
     return [f"Nobody stands on both sides; it is a statement about persons like these {n}, and about no others."]

@@ -215,6 +215,9 @@ def compact(seeds: Sequence[int] = (0,), **changes: Any) -> list[RunConfig]:
 STRONG = ("strong_residual", "strong_plain")
 """Networks of the stronger system."""
 
+OWN = ("compact", *STRONG)
+"""The study's own networks: the small one, and those of the stronger system."""
+
 
 def stronger(model: str, seeds: Sequence[int] = (0,), dataset: str = "fer2013", **changes: Any) -> list[RunConfig]:
     """The stronger system's runs, one per seed, on FER2013 or FER+.

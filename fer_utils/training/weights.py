@@ -34,9 +34,10 @@ def finished_run(identifier: str, store: Path | None = None) -> Record:
     for folder in stores if named else ():
         if records.is_done(folder / identifier):
             return Record(folder / identifier)
+    known = ", ".join(map(str, dict.fromkeys(stores)))
     raise ValueError(
-        f"Another run is named by its id; got {identifier!r}, which is in none of "
-        f"{', '.join(map(str, dict.fromkeys(stores)))}. Train it first; `python -m fer_utils runs` lists what there is."
+        f"A run is named by its id; got {identifier!r}, which is in none of {known}. "
+        "Train it first, or correct it (`python -m fer_utils runs` lists what there is; a file's name ends in .onnx)."
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import os
 from pathlib import Path
 
 import cv2
@@ -91,6 +92,45 @@ def test_nothing_is_overwritten_and_a_broken_file_is_named(
     with pytest.raises(ValueError, match="Nothing is overwritten without --overwrite"):
         evaluate.evaluate(pictures, tmp_path / "out", recognizer)
     assert evaluate.evaluate(pictures, tmp_path / "out", recognizer, overwrite=True) == 1
+
+
+def test_it_can_be_repeated_where_it_wrote_and_names_what_lies_loose(
+    pictures: Path, recognizer: EmotionRecognizer, capsys: pytest.CaptureFixture[str]
+) -> None:
+    cv2.imwrite(str(pictures / "loose.png"), np.full((48, 60), BRIGHT, np.uint8))
+    for _ in range(2):
+        assert evaluate.evaluate(pictures, pictures / "evaluation", recognizer, overwrite=True) == 1
+        printed = capsys.readouterr()
+        assert "6 pictures" in printed.out and "loose.png lies in no expression's folder" in printed.err
+
+
+def test_names_that_are_no_text_are_kept_in_the_tables(
+    pictures: Path, recognizer: EmotionRecognizer, tmp_path: Path
+) -> None:
+    try:
+        (pictures / "Happy/0.png").rename(pictures / "Happy" / os.fsdecode(b"bad\xff.png"))
+    except OSError:
+        pytest.skip("this file system has no such names")
+    assert evaluate.evaluate(pictures, tmp_path / "out", recognizer) == 0
+    assert b"bad\xff.png" in (tmp_path / "out/pictures.csv").read_bytes()
+
+
+def test_interruption_keeps_what_was_read(
+    pictures: Path, recognizer: EmotionRecognizer, tmp_path: Path, capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    detect, seen = recognizer.detector.detect, []
+
+    def interrupted(image: np.ndarray) -> list[Box]:
+        seen.append(1)
+        if len(seen) == 3:
+            raise KeyboardInterrupt
+        return detect(image)
+
+    monkeypatch.setattr(recognizer.detector, "detect", interrupted)
+    assert evaluate.evaluate(pictures, tmp_path / "out", recognizer) == 130
+    assert "Stopped: 2 of 6 pictures were read." in capsys.readouterr().err
+    assert len(rows(tmp_path / "out/pictures.csv")) == 2
 
 
 def test_folders_of_other_names_are_explained(

@@ -11,6 +11,7 @@ import pytest
 from PIL import Image
 
 from fer_utils.data import augmentation
+from fer_utils.data.readers import images
 from fer_utils.live import Box, UnreadableError, read_image
 from fer_utils.live.detection import crops
 from fer_utils.live.faces import overlap
@@ -103,6 +104,27 @@ def test_sixteen_bits_palette_transparency_and_cmyk_are_read(tmp_path: Path) -> 
         assert read_image(saved(tmp_path / name, image.convert(mode))).shape == UPRIGHT.shape
 
 
+def test_the_depth_of_a_picture_is_that_of_the_whole(tmp_path: Path) -> None:
+    """A large one is converted in strips, and a dark strip of 16 bits looks like one of 8."""
+    pixels = np.full((1400, 1600), 180, np.uint16)
+    pixels[700:] = 65_535
+    found = read_image(saved(tmp_path / "dark.png", Image.fromarray(pixels)))
+    assert (found[:700] == 1).all() and (found[700:] == 255).all()
+    shallow = saved(tmp_path / "shallow.png", Image.fromarray(np.full((48, 48), 180, np.uint16)))
+    assert (read_image(shallow) == 180).all()
+    assert (images.face_of(shallow.read_bytes(), shallow, images.OWN).face == 180).all(), "as the reader of datasets"
+
+
+def test_fractions_in_a_file_are_grey_values_or_refused(tmp_path: Path) -> None:
+    half = saved(tmp_path / "half.tiff", Image.fromarray(np.full((20, 30), 0.5, np.float32)))
+    assert (read_image(half) == 128).all()
+    high = saved(tmp_path / "high.tiff", Image.fromarray(np.full((30, 30), 1000.0, np.float32)))
+    with pytest.raises(UnreadableError, match="from 1000 to 1000"):
+        read_image(high)
+    with pytest.raises(ValueError, match="can be decoded to 8 bits"):
+        images.face_of(high.read_bytes(), high, images.OWN)
+
+
 def png_that_claims(width: int, height: int) -> bytes:
     """A header and almost nothing behind it."""
 
@@ -138,7 +160,7 @@ def test_a_written_copy_carries_no_exif_and_appears_whole(tmp_path: Path) -> Non
     write_image(tmp_path / "a.png", UPRIGHT[..., ::-1])
     assert (read_image(tmp_path / "a.png") == UPRIGHT[..., ::-1]).all()
     assert [path.name for path in tmp_path.iterdir()] == ["a.png"] and not Image.open(tmp_path / "a.png").getexif()
-    with pytest.raises(ValueError):
+    with pytest.raises(OSError, match="unknown file extension"):
         write_image(tmp_path / "a.nonsense", UPRIGHT)
     assert [path.name for path in tmp_path.iterdir()] == ["a.png"]
 

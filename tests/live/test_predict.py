@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import csv
+import os
+import re
 import signal
 from pathlib import Path
 
@@ -132,7 +134,7 @@ def test_unreadable_files_are_listed_at_the_end_and_the_others_done(
     good = [grey_image(tmp_path / "a.png"), grey_image(tmp_path / "z.png")]
     for name in ("b.jpg", "c.mp4", "d.xyz"):
         (tmp_path / name).write_bytes(b"nothing of the kind")
-    bad = [tmp_path / name for name in ("b.jpg", "c.mp4", "d.xyz", "missing.png")]
+    bad = [tmp_path / name for name in ("b.jpg", "c.mp4", "d.xyz")]
     assert predict([good[0], *bad, good[1]], tmp_path / "out", quick) == 1
     printed = capsys.readouterr()
     assert [line.split(": ")[1] for line in printed.err.splitlines()] == [str(path) for path in bad]
@@ -160,7 +162,49 @@ def test_mistakes_are_explained(quick: EmotionRecognizer, tmp_path: Path) -> Non
     (tmp_path / "empty").mkdir()
     with pytest.raises(ValueError, match="A folder holds images or videos"):
         predict([tmp_path / "empty"], tmp_path / "out", quick)
-    assert not (tmp_path / "out").exists()
+    with pytest.raises(ValueError, match=r"there is no .*missing\.png"):
+        predict([grey_image(tmp_path / "a.png"), tmp_path / "missing.png"], tmp_path / "out", quick)
+    assert not (tmp_path / "out").exists(), "nothing is left that would block the correct call"
+
+
+def test_names_that_are_no_text_and_formats_that_do_not_fit_stop_nothing(
+    quick: EmotionRecognizer, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    try:
+        odd = grey_image(tmp_path / "odd.png").rename(tmp_path / os.fsdecode(b"bad\xff.png"))
+    except OSError:
+        pytest.skip("this file system has no such names")
+    wide = tmp_path / "b.webp"
+    Image.new("L", (16_400, 20), 200).save(wide, format="png")
+    assert predict([odd, wide, grey_image(tmp_path / "z.png")], tmp_path / "out", quick) == 1
+    printed = capsys.readouterr()
+    assert "could not be written" in printed.err and "b.webp" in printed.err and "2 faces in 2 files." in printed.out
+    table = (tmp_path / "out/predictions.csv").read_bytes()
+    assert b"bad\xff.png" in table and b"z.png" in table and (tmp_path / "out" / odd.name).is_file()
+
+
+def test_a_copy_of_the_same_name_goes_to_its_own_file(tmp_path: Path) -> None:
+    sources = [tmp_path / name for name in ("a.gif", "a.png", "v.mov", "v.mp4")]
+    for source in sources:
+        source.touch()
+    copies = {job.source.name: job.target.name for job in collect(sources, tmp_path / "out")}
+    assert copies == {"a.gif": "a-2.png", "a.png": "a.png", "v.mov": "v-2.mp4", "v.mp4": "v.mp4"}
+
+
+def test_a_video_that_breaks_off_is_named_and_its_beginning_kept(
+    quick: EmotionRecognizer, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    whole, cut = tmp_path / "v.avi", tmp_path / "cut.avi"
+    writer = cv2.VideoWriter(str(whole), cv2.VideoWriter.fourcc(*"MJPG"), 10, (320, 240))
+    for noise in np.random.default_rng(0).integers(180, 220, (20, 240, 320, 3), np.uint8):
+        writer.write(noise)
+    writer.release()
+    cut.write_bytes(whole.read_bytes()[: whole.stat().st_size // 2])
+    assert predict([whole, cut], tmp_path / "out", quick) == 1
+    printed = capsys.readouterr()
+    assert re.search(r"cut\.avi: only \d+ of its 20 frames can be decoded", printed.err)
+    assert "1 face in 1 file." in printed.out, "one person, however many frames"
+    assert (tmp_path / "out/cut.avi").is_file()
 
 
 def test_interruption_keeps_what_is_done(
@@ -178,7 +222,7 @@ def test_interruption_keeps_what_is_done(
     monkeypatch.setattr(predict_module, "draw", interrupted)
     before = signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background jobs ignore it
     try:
-        assert predict([*sources, tmp_path / "later.png"], tmp_path / "out", quick) == INTERRUPTED
+        assert predict([*sources, grey_image(tmp_path / "later.png")], tmp_path / "out", quick) == INTERRUPTED
     finally:
         signal.signal(signal.SIGINT, before)
     assert "Stopped: 3 of 5 files are done and kept." in capsys.readouterr().err

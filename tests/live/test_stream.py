@@ -168,6 +168,19 @@ def test_a_face_that_the_detector_misses_is_followed_for_a_while_and_then_let_go
     assert seen[:6] == [1] * 6 and seen[-1] == 0 and sorted(seen, reverse=True) == seen
 
 
+def test_frames_are_blue_green_red_whatever_arrays_are(session: Session) -> None:
+    frames = panned(3)
+    colours = [Frame(np.stack([f.image[..., 0] // 4, f.image[..., 0], f.image[..., 0] // 2], -1), f.time, f.index)
+               for f in frames]  # fmt: skip
+    as_bgr = [session(frame) for frame in colours]
+    session.reset()
+    session.recognizer.colour_order = "rgb"
+    for one, other in zip(as_bgr, map(session, colours), strict=True):
+        assert [face.box for face in one] == [face.box for face in other]
+    batches = session.recognizer.engine.batches
+    np.testing.assert_array_equal(batches[0], batches[len(frames)])
+
+
 def test_a_stream_that_starts_again_or_changes_size_forgets_everybody(session: Session) -> None:
     picture = read_image(PICTURE)
     assert session(Frame(picture, 5.0, 0))[0].track == 0

@@ -202,6 +202,13 @@ def test_atomic_keeps_the_old_file_when_writing_fails(tmp_path: Path) -> None:
     assert path.read_text() == "old" and files(tmp_path) == ["file"]
 
 
+def test_a_name_as_long_as_a_file_system_allows_can_be_written(tmp_path: Path) -> None:
+    path = tmp_path / ("é" * 120 + ".csv")
+    with writing.atomic(path, "w") as file:
+        file.write("ü\udcff\n")
+    assert path.read_bytes() == "ü".encode() + b"\xff\n"
+
+
 def test_finding_prefers_the_record_of_the_same_data(tmp_path: Path) -> None:
     assert records.find(CONFIG, tmp_path, FINGERPRINT) is None
     other, same = written(tmp_path, fingerprint="0" * 16), written(tmp_path)

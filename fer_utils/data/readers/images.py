@@ -160,10 +160,12 @@ def _other_pixels(data: bytes) -> np.ndarray | None:
     try:
         with warnings.catch_warnings(action="ignore"), Image.open(io.BytesIO(data), formats=_FORMATS) as image:
             upright = ImageOps.exif_transpose(image)
+            if image.mode == "F":
+                return None
             if not image.mode.startswith("I"):
                 return np.asarray(upright.convert("RGB"))[..., ::-1]
             grey = np.asarray(upright).clip(0, 65535)  # 16 bits, in one of Pillow's ways to hold them
-            return (grey / 257).round().astype(np.uint8)
+            return (grey / 257 if grey.max() > 255 else grey).round().astype(np.uint8)
     except Exception:
         return None
 

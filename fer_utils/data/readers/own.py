@@ -93,7 +93,7 @@ def locate(root: str | Path | None, any_depth: bool = False) -> Own:
         ValueError: see `read`.
     """
     if root is None:
-        raise ValueError("Pictures of your own are read from a folder that you name; got none. Pass root=FOLDER.")
+        raise ValueError("Pictures of your own are read from a folder that you name; got none. Name it.")
     place = Path(root).expanduser()
     if not place.exists():
         raise ValueError(f"Pictures of your own are read from a folder; {place} does not exist. Name another.")

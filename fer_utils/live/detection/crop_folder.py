@@ -57,7 +57,8 @@ def crop(source: Path, out: Path, detector: Detector, largest: bool = False) -> 
         largest: of several faces, crop the largest.
 
     Returns:
-        Exit code: 0; 1 if a picture could not be read (all are listed); 130 after Ctrl-C (what is done stays).
+        Exit code: 0; 1 if a picture could not be read or its crop not be written (all are listed); 130 after Ctrl-C
+        (what is done stays).
 
     Raises:
         ValueError: no such folder, no picture in it, or `out` holds something.
@@ -118,8 +119,12 @@ def _one(path: Path, target: Path, detector: Detector, largest: bool, tally: Tal
     if not boxes or (len(boxes) > 1 and not largest):
         return [path, len(boxes), "", "", "", ""]
     square = crops.square(boxes[0], detector.margin)
-    with atomic(target) as file:
-        file.write(cv2.imencode(".png", face_of(frame, square))[1].data)
+    try:
+        with atomic(target) as file:
+            file.write(cv2.imencode(".png", face_of(frame, square))[1].data)
+    except OSError as error:
+        tally.failed.append(f"could not be written: {target}: {error.strerror or error}")
+        return [path, len(boxes), "", "", "", ""]
     tally.cropped += 1
     return [path, len(boxes), target, square.x, square.y, square.width]
 

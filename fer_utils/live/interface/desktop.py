@@ -107,7 +107,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--camera", type=int, default=0, help="number of the camera, 0 for the first")
     parser.add_argument("--video", type=Path, help="a video file in place of a camera")
     fetch.add_options(parser)
-    parser.add_argument("--model", help="an .onnx or .keras file or the id of a run; default: the one in the package")
+    parser.add_argument("--model", help="an .onnx file or the id of a run; default: the one in the package")
     options = parser.parse_args(arguments)
     try:
         return _run(options)

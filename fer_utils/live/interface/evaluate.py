@@ -16,6 +16,7 @@ import numpy as np
 from tqdm import tqdm
 
 from fer_utils.data.readers import naming
+from fer_utils.files.reading import printable
 from fer_utils.files.writing import atomic, replacing
 from fer_utils.live.faces import Face
 from fer_utils.live.images import UnreadableError
@@ -24,6 +25,9 @@ from fer_utils.live.recognizer import EmotionRecognizer
 
 _Z = 1.959963984540054  # 97.5 % quantile of the normal distribution
 _WORST = 10
+
+INTERRUPTED = 130
+"""Exit code after Ctrl-C, as of any program."""
 
 
 @dataclass(frozen=True)
@@ -71,7 +75,7 @@ def collect(folder: Path, class_names: Sequence[str], out: Path) -> list[tuple[P
     if not folder.is_dir():
         raise ValueError(f"{rule}; {folder} is no folder. Name the folder that holds them.")
     found = []
-    for inside in sorted(path for path in folder.iterdir() if path.is_dir() and not path.name.startswith(".")):
+    for inside in _folders(folder, out):
         truth = inside.name.lower() if inside.name.lower() in class_names else naming.expression(inside.name)
         if truth not in class_names:
             raise ValueError(f"{rule}; {inside} is none of these. Rename it or move it away.")
@@ -79,6 +83,17 @@ def collect(folder: Path, class_names: Sequence[str], out: Path) -> list[tuple[P
     if not found:
         raise ValueError(f"{rule}; in {folder} there are none ({', '.join(kinds.IMAGES)}). Sort them into folders.")
     return found
+
+
+def _folders(folder: Path, out: Path) -> list[Path]:
+    inside = (path for path in folder.iterdir() if path.is_dir() and not path.name.startswith("."))
+    return sorted(path for path in inside if path.resolve() != out.resolve())
+
+
+def _loose(folder: Path) -> list[str]:
+    """A line for each picture that lies in no expression's folder."""
+    found = sorted(path for path in folder.iterdir() if path.suffix.lower() in kinds.IMAGES and path.is_file())
+    return [f"left out: {path} lies in no expression's folder" for path in found if not path.name.startswith(".")]
 
 
 def evaluate(folder: Path, out: Path, recognizer: EmotionRecognizer, overwrite: bool = False) -> int:
@@ -91,7 +106,8 @@ def evaluate(folder: Path, out: Path, recognizer: EmotionRecognizer, overwrite: 
         overwrite: whether tables in `out` may be replaced.
 
     Returns:
-        Exit code: 0, or 1 if a file could not be read.
+        Exit code: 0; 1 if a file could not be read or lies in no expression's folder; 130 after Ctrl-C, with the tables
+        of what was read.
 
     Raises:
         ValueError: see `collect`; or tables are there already.
@@ -100,27 +116,34 @@ def evaluate(folder: Path, out: Path, recognizer: EmotionRecognizer, overwrite: 
     there = [out / name for name in ("pictures.csv", "classes.csv", "confusion.csv") if (out / name).exists()]
     if there and not overwrite:
         raise ValueError(f"Nothing is overwritten without --overwrite; {there[0]} is there. Add it, or another --out.")
-    seen, failed = _read(jobs, recognizer)
-    failed += kinds.left_out(folder, out)
+    seen, failed = [], [*kinds.left_out(folder, out), *_loose(folder)]
+    stopped = _read(jobs, recognizer, seen, failed)
     for line in failed:
-        print(line, file=sys.stderr)
-    if not seen:
-        return 1
-    print("\n".join([*report(seen, recognizer.class_names), f"Tables are in {out}."]))
-    _write(seen, recognizer.class_names, out)
-    return 1 if failed else 0
+        print(printable(line), file=sys.stderr)
+    if seen:
+        _write(seen, recognizer.class_names, out)
+        print(printable("\n".join([*report(seen, recognizer.class_names), f"Tables are in {out}."])))
+    if stopped:
+        print(f"Stopped: {len(seen):,} of {len(jobs):,} pictures were read.", file=sys.stderr)
+        return INTERRUPTED
+    return 1 if failed or not seen else 0
 
 
-def _read(jobs: Sequence[tuple[Path, str]], recognizer: EmotionRecognizer) -> tuple[list[Seen], list[str]]:
-    seen, failed = [], []
-    for path, truth in tqdm(jobs, unit="picture", disable=None):
-        try:
-            faces = recognizer(path)
-        except UnreadableError as error:
-            failed.append(f"could not be read: {error}")
-            continue
-        seen.append(Seen(path, truth, len(faces), faces[0] if faces else None))
-    return seen, failed
+def _read(
+    jobs: Sequence[tuple[Path, str]], recognizer: EmotionRecognizer, seen: list[Seen], failed: list[str]
+) -> bool:
+    """Read every picture; returns whether Ctrl-C came in between."""
+    try:
+        for path, truth in tqdm(jobs, unit="picture", disable=None):
+            try:
+                faces = recognizer(path)
+            except UnreadableError as error:
+                failed.append(f"could not be read: {error}")
+                continue
+            seen.append(Seen(path, truth, len(faces), faces[0] if faces else None))
+    except KeyboardInterrupt:
+        return True
+    return False
 
 
 def report(seen: Sequence[Seen], class_names: Sequence[str]) -> list[str]:

@@ -13,6 +13,7 @@ import cv2
 import numpy as np
 from tqdm import tqdm
 
+from fer_utils.files.reading import printable
 from fer_utils.live.faces import Face
 from fer_utils.live.images import UnreadableError, read_image, write_image
 from fer_utils.live.interface import kinds
@@ -24,6 +25,9 @@ from fer_utils.live.stream.sources import SourceError, VideoFile
 from fer_utils.live.stream.timeline import Timeline
 
 TABLE = "predictions.csv"
+ENOUGH = 0.9
+"""Share of the frames that a video's file promises, below which something is missing: the promise is an estimate."""
+
 INTERRUPTED = 130
 """Exit code after Ctrl-C, as of any program."""
 
@@ -77,7 +81,7 @@ def predict(paths: Sequence[Path], out: Path, recognizer: EmotionRecognizer, ove
     stopped = _all(jobs, out, recognizer, tally)
     print(f"{tally} Annotated copies and {TABLE} are in {out}.")
     for line in tally.failed:
-        print(line, file=sys.stderr)
+        print(printable(line), file=sys.stderr)
     if stopped:
         print(f"Stopped: {tally.files} of {len(jobs)} files are done and kept.", file=sys.stderr)
         return INTERRUPTED
@@ -86,7 +90,7 @@ def predict(paths: Sequence[Path], out: Path, recognizer: EmotionRecognizer, ove
 
 def _all(jobs: Sequence[Job], out: Path, recognizer: EmotionRecognizer, tally: Outcome) -> bool:
     """Do every job; returns whether Ctrl-C came in between."""
-    with (out / TABLE).open("w", newline="", encoding="utf-8") as file:
+    with (out / TABLE).open("w", newline="", encoding="utf-8", errors="surrogateescape") as file:
         table = csv.writer(file, lineterminator="\n")
         shares = [f"p_{name}" for name in recognizer.class_names]
         table.writerow(["file", "frame", "time", "track", "x", "y", "width", "height", "label", "sure", *shares])
@@ -102,24 +106,29 @@ def _all(jobs: Sequence[Job], out: Path, recognizer: EmotionRecognizer, tally: O
 def collect(paths: Sequence[Path], out: Path) -> list[Job]:
     """All files to read, in order, each with a target of its own in `out`.
 
-    A folder's files keep their places below its name; hidden files and whatever lies in `out` are passed over.
+    A folder's files keep their places below its name; hidden files and whatever lies in `out` are passed over. Of two
+    files that ask for the same copy, the one of that very name gets it.
 
     Raises:
-        ValueError: a folder or all of the paths hold no image or video.
+        ValueError: a path leads nowhere, or a folder or all of the paths hold no image or video.
     """
-    jobs, taken = [], {out / TABLE}
+    named: list[tuple[Path, Path]] = []
     for path in paths:
+        if not path.exists():
+            raise ValueError(f"Images, videos and folders are named by their paths; there is no {path}. Correct it.")
         found = list(_walk(path, out)) if path.is_dir() else [(path, Path(path.name))]
         if not found:
             other = f"none, and {len(kinds.left_out(path, out)):,} files of kinds that are not read"
             raise ValueError(f"A folder holds images or videos ({', '.join(IMAGES + VIDEOS)}); {path} has {other}.")
-        for source, place in found:
-            target = _free(out / place.with_suffix(_suffix(source)), taken)
-            taken |= {target, *(_beside(target) if source.suffix.lower() in VIDEOS else ())}
-            jobs.append(Job(source, target))
-    if not jobs:
+        named += found
+    if not named:
         raise ValueError("At least one image, video or folder must be named; got none.")
-    return jobs
+    targets, taken = {}, {out / TABLE}
+    for i in sorted(range(len(named)), key=lambda i: _suffix(named[i][0]) != named[i][0].suffix):
+        source, place = named[i]
+        targets[i] = _free(out / place.with_suffix(_suffix(source)), taken)
+        taken |= {targets[i], *(_beside(targets[i]) if source.suffix.lower() in VIDEOS else ())}
+    return [Job(source, targets[i]) for i, (source, _) in enumerate(named)]
 
 
 def _walk(folder: Path, out: Path) -> Iterator[tuple[Path, Path]]:
@@ -179,13 +188,13 @@ def _image(job: Job, recognizer: EmotionRecognizer, table: Any) -> int:
     faces = recognizer(image)
     write_image(job.target, draw(image, faces, recognizer.notice))
     table.writerows(_row(job.source, 0, 0.0, face) for face in faces)
-    tqdm.write(f"{job.source}: {_said(faces)}")
+    tqdm.write(printable(f"{job.source}: {_said(faces)}"))
     return len(faces)
 
 
 def _video(job: Job, recognizer: EmotionRecognizer, table: Any) -> int:
-    """Annotate a video (without its sound); after Ctrl-C the frames so far are kept."""
-    session, total = Session(recognizer), 0
+    """Annotate a video (without its sound), and count people; after Ctrl-C the frames so far are kept."""
+    session, total, read = Session(recognizer), 0, 0
     partial = job.target.with_name(f".partial-{job.target.name}")
     writer: cv2.VideoWriter | None = None
     try:
@@ -198,7 +207,7 @@ def _video(job: Job, recognizer: EmotionRecognizer, table: Any) -> int:
                 writer.write(_even(draw(frame.image, faces, recognizer.notice)))
                 timeline.add(faces, frame.time)
                 table.writerows(_row(job.source, frame.index, frame.time, face) for face in faces)
-                total += len(faces)
+                total, read = total + len(faces), read + 1
     finally:
         if writer is not None:
             writer.release()
@@ -207,8 +216,11 @@ def _video(job: Job, recognizer: EmotionRecognizer, table: Any) -> int:
     if writer is None:
         raise SourceError("not one frame of it can be decoded.")
     people = len({stretch.person for stretch in timeline.stretches()})
-    tqdm.write(f"{job.source}: {people} {'person' if people == 1 else 'people'}, see {_beside(job.target)[1].name}")
-    return total
+    seen = "1 person" if people == 1 else f"{people} people"
+    tqdm.write(printable(f"{job.source}: {seen}, see {_beside(job.target)[1].name}"))
+    if video.n_frames and read < ENOUGH * video.n_frames:
+        raise SourceError(f"only {read} of its {video.n_frames} frames can be decoded; the copy ends there.")
+    return people or min(total, 1)
 
 
 def _beside(target: Path) -> tuple[Path, Path]:

@@ -246,7 +246,7 @@ class LiveView(anywidget.AnyWidget):
     def _watch(self) -> Callable[[Frame], Sequence[Face]]:
         """What finds the faces of one stream; a single picture is searched at its full size."""
         if self.kind == "picture":
-            return lambda frame: self._recognizer(frame.image)
+            return lambda frame: self._recognizer(frame.image, "bgr")
         return Session(self._recognizer)
 
     def _stop(self, view: str) -> None:

@@ -141,7 +141,7 @@ def load(
     except ImportError as error:
         raise ImportError(
             f"A run or a Keras network needs the study's libraries ({reading.one_line(error)}). Install them with: "
-            "python -m pip install 'fer-study[study,tensorflow]'. An exported .onnx file needs none of them."
+            "python -m pip install '.[study,tensorflow]' in a clone. An exported .onnx file needs none of them."
         ) from error
     return networks.engine(model, class_names, partial(OnnxEngine, threads=threads, trusted=True))
 

@@ -70,7 +70,7 @@ class Session:
         Args:
             frame: its time is in seconds; one before the last starts anew.
         """
-        grey = as_grey(as_frame(frame.image, self.recognizer.colour_order))
+        grey = as_grey(as_frame(frame.image))
         small, factor = reduced(grey, self.longest_side)
         if frame.time < self._time or (self._before is not None and self._before.shape != small.shape):
             self.reset()
