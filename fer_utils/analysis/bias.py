@@ -57,7 +57,7 @@ def pair(name: str, n_subjects: int, seed: int, controls: Mapping[str, Any] | No
     """
     if name not in CONTRASTS:
         raise ValueError(f"A contrast is one of {', '.join(CONTRASTS)}; got {name!r}.")
-    contrast, common = CONTRASTS[name], Controls(**(controls or {}))
+    contrast, common = CONTRASTS[name], Controls.named(controls or {})
     sides = (replace(common, **dict(side)) for side in (contrast.usual, contrast.other))
     found = (faces(n_subjects, n_frames=1, seed=seed, controls=side) for side in sides)
     return dict(zip(contrast.names, found, strict=True))
@@ -156,5 +156,5 @@ def across(checks: Mapping[str, Mapping[str, Mapping[str, Any]]]) -> pd.DataFram
 
 def options(n_subjects: int, seed: int, controls: Mapping[str, Any]) -> dict[str, Any]:
     """`dataset_options` of a run on drawn faces under these controls; refuses names that `Controls` lacks."""
-    given = asdict(Controls(**controls))
+    given = asdict(Controls.named(controls))
     return {"n_subjects": n_subjects, "seed": seed, "controls": {name: given[name] for name in controls}}

@@ -11,14 +11,13 @@ import numpy as np
 from fer_utils.analysis.eda import Summary
 from fer_utils.analysis.trained_networks import on_record_or
 from fer_utils.data import FaceDataset, load
+from fer_utils.data.readers import naming
 from fer_utils.evaluation import statistics
 from fer_utils.files.paths import store_for
 from fer_utils.records import Measurement, Record
 from fer_utils.study import Pooled
 from fer_utils.training import weights
 from fer_utils.training.scoring import predict_logits
-
-_SAME = {"anger": "angry", "happiness": "happy", "sadness": "sad"}
 
 
 def shared(first: Sequence[str], second: Sequence[str]) -> tuple[tuple[str, ...], np.ndarray, np.ndarray]:
@@ -30,7 +29,7 @@ def shared(first: Sequence[str], second: Sequence[str]) -> tuple[tuple[str, ...]
     Raises:
         ValueError: there is none.
     """
-    one, other = ([_SAME.get(name, name) for name in names] for names in (first, second))
+    one, other = ([naming.SYNONYMS.get(name, name) for name in names] for names in (first, second))
     names = tuple(name for name in one if name in other)
     if not names:
         raise ValueError(f"Two datasets must share an expression; got {', '.join(first)} and {', '.join(second)}.")

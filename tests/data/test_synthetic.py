@@ -197,3 +197,12 @@ def test_learnable_on_unseen_subjects_and_flattered_by_a_random_split():
     random = cross_val_score(model, gradients, data.labels, cv=KFold(3, shuffle=True, random_state=0)).mean()
     assert 0.55 < unseen < 0.95
     assert random > unseen + 0.05
+
+
+@pytest.mark.parametrize(
+    ("controls", "message"), [({"lite": 1}, r"Controls of drawn faces are variation, .*; got lite"),
+                              ({"glasses": 7}, r"shares in \[0, 1\].*'glasses': 7"), ({"pixel_noise": -3}, "and -3")],
+)  # fmt: skip
+def test_controls_that_cannot_be_are_refused(controls: dict[str, float], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        faces_with_attributes(1, 1, controls=controls)

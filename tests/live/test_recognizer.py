@@ -265,3 +265,16 @@ def test_nothing_is_written_or_sent(
     assert len(faces) == 1 and watched == [] and list(tmp_path.iterdir()) == []
     (tmp_path / "proof").write_text("the watch works")
     assert watched
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"longest_side": 0}, "longest_side is a number of pixels, 1 or more; got 0"),
+        ({"class_names": ("a", "b")}, "class_names are those of a Keras network; got a, b"),
+        ({"detector": None}, "A detector is one of auto, retinaface, yunet, haar, .* got None"),
+    ],
+)
+def test_settings_that_cannot_be_are_refused(options: dict[str, object], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        EmotionRecognizer(threads=1, **options)

@@ -8,7 +8,7 @@ so that a random split of images flatters a model in the same way as it does on 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
 import numpy as np
@@ -81,6 +81,29 @@ class Controls:
     gamma: tuple[float, float] = (0.85, 1.2)
     pixel_noise: float = 6.0
 
+    def __post_init__(self) -> None:
+        """Refuse shares that are none, and noise below 0."""
+        shares = {name: getattr(self, name) for name in ("glasses", "beard", "omission")}
+        if not all(0 <= share <= 1 for share in shares.values()) or self.pixel_noise < 0:
+            raise ValueError(
+                f"glasses, beard and omission are shares in [0, 1], pixel_noise is at least 0; got {shares} and "
+                f"{self.pixel_noise}. Correct them."
+            )
+
+    @classmethod
+    def named(cls, values: Mapping[str, Any]) -> Controls:
+        """Controls of which some fields are given by name.
+
+        Raises:
+            ValueError: there is no such field.
+        """
+        names = [field.name for field in fields(cls)]
+        if unknown := set(values) - set(names):
+            raise ValueError(
+                f"Controls of drawn faces are {', '.join(names)}; got {', '.join(sorted(unknown))}. Leave these out."
+            )
+        return cls(**values)
+
 
 def faces(
     n_subjects: int = 40, n_frames: int = 3, seed: int = 0, contempt: bool = False,
@@ -103,7 +126,7 @@ def faces(
         80 % Training, 10 % PublicTest and 10 % PrivateTest.
 
     Raises:
-        ValueError: a number is out of its range.
+        ValueError: a number is out of its range, or there is no such control.
     """
     return faces_with_attributes(n_subjects, n_frames, seed, contempt, label_noise, controls)[0]
 
@@ -119,7 +142,7 @@ def faces_with_attributes(
     every action unit that occurs (`AU1` ..., one-sided `R12` and `R14` with contempt).
     """
     _check(n_subjects, n_frames, seed, label_noise)
-    controls = Controls(**controls) if isinstance(controls, Mapping) else controls or Controls()
+    controls = Controls.named(controls) if isinstance(controls, Mapping) else controls or Controls()
     names = (*EXPRESSIONS, "contempt") if contempt else EXPRESSIONS
     images, rows = [], []
     for subject in range(n_subjects):

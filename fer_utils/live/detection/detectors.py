@@ -143,6 +143,11 @@ def get(detector: str | Path | Detector = "auto", threads: int | None = None) ->
         ValueError, FileNotFoundError, ImportError: there is none such, or a file or package is missing.
     """
     if not isinstance(detector, (str, Path)):
+        if not hasattr(detector, "detect"):
+            raise ValueError(
+                f"A detector is one of {', '.join(NAMES)}, the path of a YuNet file, or has `detect` and `margin`; got "
+                f"{detector!r}. Leave it out for the default."
+            )
         return detector
     if detector == "haar":
         return Haar()

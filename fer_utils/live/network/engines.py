@@ -126,6 +126,11 @@ def load(
         FileNotFoundError: there is no such file, or a run's weights are not on this machine.
         ImportError: the model needs a package that is not installed; the message names it.
     """
+    if class_names and (model is None or (isinstance(model, (str, Path)) and Path(model).suffix == ".onnx")):
+        raise ValueError(
+            f"class_names are those of a Keras network; got {', '.join(class_names)} for a file that has its own. "
+            "Leave them out."
+        )
     if model is None:
         return OnnxEngine(shipped().read_bytes(), threads, trusted=True)
     if isinstance(model, (str, Path)) and Path(model).suffix == ".onnx":
