@@ -9,6 +9,7 @@ A source is an iterable of `Frame` and a context manager that releases the devic
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -21,6 +22,8 @@ import numpy as np
 from fer_utils.files.reading import one_line
 from fer_utils.live.faces import Frame
 from fer_utils.live.images import MAX_PIXELS
+
+os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")  # silent: what a file lacks is said in a sentence of ours
 
 PATIENCE = 2.0
 """Seconds for which a camera may give no picture before it counts as lost."""
