@@ -48,6 +48,7 @@ ifneq ($(MAKECMDGOALS),clean)
 endif
 RECORDS := $(wildcard reports/runs/*/done reports/measurements/*/done)
 NEEDS_16 += $(RECORDS)
+SHOWN := $(if $(filter full,$(PROFILE)),$(RECORDS))  # every notebook of the full edition shows what is on record
 
 SOURCES := $(sort $(wildcard notebooks/[0-9][0-9]_*.ipynb))
 SOLUTIONS := $(if $(filter quick,$(PROFILE)),$(wildcard $(SOURCES:notebooks/%=notebooks/solutions/%)))
@@ -58,7 +59,7 @@ $(RULES): $(MODULES) $(SOURCES) $(SOLUTIONS) $(shell find fer_utils -type d -not
 
 .SECONDEXPANSION:
 $(EXECUTED): $(REPORTS)/$(PROFILE)/%.ipynb: notebooks/%.ipynb notebooks/profiles/$(PROFILE).yaml \
-  fer_utils/study/notebooks.py $$(NEEDS_$$(firstword $$(subst _, ,$$*))) | $(READY)
+  fer_utils/study/notebooks.py $(SHOWN) $$(NEEDS_$$(firstword $$(subst _, ,$$*))) | $(READY)
 	@echo "$(PROFILE): $* …"
 	@mkdir -p $(@D); start=$$SECONDS; \
 	  { said=$$($(PY) -m fer_utils execute $< $@ --profile notebooks/profiles/$(PROFILE).yaml 2>&1 >&3); } 3>&1 || \
