@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 
@@ -21,7 +22,7 @@ from fer_utils.report.audit import claims
 from fer_utils.report.audit.claims import Claim
 from fer_utils.report.records_index import Shelf
 from fer_utils.study import protocols
-from fer_utils.study.pooling import EPOCHS, by_configuration, of_common_seeds, result, right_answers, whole
+from fer_utils.study.pooling import EPOCHS, complete, of_common_seeds, result, right_answers
 
 REPORTED, SOUND, TRAINING = "re-run as reported", "sound", "scored on its training images"
 NETWORKS = {
@@ -163,9 +164,9 @@ def own(shelf: Shelf) -> list[Line]:
     """The study's own systems on CK+48 and FER2013, as far as they are on record."""
     found: dict[tuple[str, str, str], list[Measured]] = {}
     for model in protocols.OWN:
-        for group in by_configuration(shelf.find(model, None, "sound", score_test=True)):
+        for group in complete(shelf.find(model, None, "sound", score_test=True)):
             config = group[0].config
-            if whole(group) and config.dataset in ("ckplus", "fer2013") and _is_own(config):
+            if config.dataset in ("ckplus", "fer2013") and _is_own(config):
                 source = config.start_from.split("-")[0]
                 detail = f"pre-trained on {TITLES[source]}" if source else "from random weights"
                 found.setdefault((config.dataset, model, detail), []).append(_measured(group, None))
@@ -203,14 +204,25 @@ def _lines(claim: Claim, shelf: Shelf) -> list[Line]:
 
 def _groups(claim: Claim, protocol: str, shelf: Shelf) -> list[list[Record]]:
     """Complete groups of runs that follow the report's description, whatever their budget."""
-    options = [{}, _IMAGENET[claim.model]] if claim.model in _IMAGENET else [{}]
-    templates = [protocols.configs(claim.model, claim.dataset, protocol, model_options=one)[0] for one in options]
+    templates = described(claim, protocol)
     found = [
         record for record in shelf.find(claim.model, claim.dataset, protocol)
         if any(confirmations.follows(record.config, template) for template in templates)
         and record.config.split.kind == templates[0].split.kind and record.config.split.max_train is None
     ]  # fmt: skip
-    return [group for group in by_configuration(found) if whole(group)]
+    return complete(found)
+
+
+def described(claim: Claim, protocol: str, **changes: Any) -> list[RunConfig]:
+    """The configurations that are a report's own under a protocol: from ImageNet's weights too, where it has them.
+
+    Args:
+        claim: names network and dataset.
+        protocol: `"reported"` or `"sound"`.
+        changes: fields of `RunConfig` that the claim sets otherwise.
+    """
+    options = [{}, _IMAGENET[claim.model]] if claim.model in _IMAGENET else [{}]
+    return [protocols.configs(claim.model, claim.dataset, protocol, model_options=o, **changes)[0] for o in options]
 
 
 def modified(config: RunConfig) -> str:

@@ -132,11 +132,16 @@ def systems(shelf: Shelf) -> pd.DataFrame:
 def kinds(prices: Mapping[str, Sequence[Price]]) -> pd.DataFrame:
     """Kind by kind how many shortcuts are shown to raise an accuracy, to lower it, or neither, and the largest.
 
+    Chance is left out: the best of several lies above their mean whatever was done. Intervals are not adjusted for
+    their number.
+
     Args:
         prices: by the name of the data.
     """
     rows = {}
     for kind, (name, _) in KINDS.items():
+        if kind == "chance":
+            continue
         own = [(data, p) for data, group in prices.items() for p in group if p.kind == kind]
         if own:
             raises, lowers = sum(p.interval.low > 0 for _, p in own), sum(p.interval.high < 0 for _, p in own)

@@ -20,7 +20,7 @@ from fer_utils.records.config import RunConfig
 from fer_utils.report import headlines, model_card, one_page, records_index
 from fer_utils.report.audit import claims, contradictions, counterparts, granularity
 from fer_utils.study import growth
-from fer_utils.study.pooling import EPOCHS, by_configuration, result, right_answers, whole
+from fer_utils.study.pooling import EPOCHS, complete, result, right_answers
 from fer_utils.study.protocols import Recipe, recipe
 
 PAGES = {
@@ -44,7 +44,7 @@ _SPLITS = {"usage": "Usage split", "merged": "7,178 merged", "random": "random i
 def markdown(records: Sequence[Record]) -> str:
     """The table, one row per question; says so when there is nothing yet."""
     final = [r for r in records if r.config.score_test and r.config.protocol != PROTOCOL]  # notebook 10 has the others
-    groups = sorted((g for g in by_configuration(final) if whole(g)), key=_order)
+    groups = sorted(complete(final), key=_order)
     rows = [_row(group) for group in groups]
     if not rows:
         return tables.NOT_YET
@@ -69,10 +69,16 @@ def _row(group: Sequence[Record]) -> str:
         f"{_ends(values)}{spread}{_beside(group)}{_flips(group)}",
         f"{100 * values['uar']:.1f}",
         f"{100 * values['macro_f1']:.1f}",
-        claim.printed if claim else "–",
+        _claimed(claim) if claim else "–",
         f"{60 * values['hours']:.0f} min, {values['device']}",
     ]
     return "| " + " | ".join(cells) + " |"
+
+
+def _claimed(claim: claims.Claim) -> str:
+    """The printed number, and of which images it is where these are no test images."""
+    on_training = recipe(claim.model, claim.dataset).scored == "train"
+    return f"{claim.printed}, of training images" if on_training else claim.printed
 
 
 def _ends(values: Mapping[str, Any]) -> str:

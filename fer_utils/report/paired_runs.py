@@ -11,7 +11,7 @@ from fer_utils.evaluation import metrics, statistics
 from fer_utils.evaluation.statistics import Interval
 from fer_utils.records import Record
 from fer_utils.report.records_index import Shelf
-from fer_utils.study.pooling import Pooled, by_configuration, by_seed, pool, whole
+from fer_utils.study.pooling import Pooled, by_seed, complete, pool
 
 _PLAIN = {
     "class_weights": "none", "sampling": "natural", "augmentation_rare": "", "start_from": "", "head_l2": None,
@@ -22,8 +22,8 @@ _PLAIN = {
 def groups(shelf: Shelf, model: str, dataset: str, **fields: Any) -> list[list[Record]]:
     """The complete groups of final runs with these settings and otherwise usual ones; the longest trained first."""
     found = shelf.find(model, dataset, "sound", **_PLAIN | {"score_test": True, "model_options": {}} | fields)
-    complete = [runs for runs in by_configuration(found) if whole(runs) and runs[0].config.split.max_train is None]
-    return sorted(complete, key=lambda runs: (runs[0].config.epochs, len(runs)), reverse=True)
+    found = [runs for runs in complete(found) if runs[0].config.split.max_train is None]
+    return sorted(found, key=lambda runs: (runs[0].config.epochs, len(runs)), reverse=True)
 
 
 def matched(

@@ -58,4 +58,4 @@ def log(trials: Mapping[str, Record], kept: str = "last") -> pd.DataFrame:
 def _lesson(gap: float, p: float) -> str:
     if p > LEVEL:
         return "not told apart on these images"
-    return "it helps" if gap > 0 else "it harms"
+    return "this training scores higher" if gap > 0 else "this training scores lower"

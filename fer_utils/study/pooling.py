@@ -112,6 +112,15 @@ def whole(records: Sequence[Record]) -> bool:
     return all(len(group) == folds for group in by_seed(records).values())
 
 
+def complete(records: Iterable[Record]) -> list[list[Record]]:
+    """Groups of `by_configuration`, without the seeds that lack a fold; no group where no seed is whole."""
+    groups = []
+    for group in by_configuration(records):
+        if there := [record for folds in by_seed(group).values() if whole(folds) for record in folds]:
+            groups.append(there)
+    return groups
+
+
 def right_answers(
     runs: Sequence[Record], kept: str | None = "best_validation", *, part: str = "test",
     rows: np.ndarray | Sequence[np.ndarray] | None = None, offset: int = 0,

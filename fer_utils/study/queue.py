@@ -121,11 +121,11 @@ def ordered(found: Sequence[Item], speeds: Mapping[str, float]) -> list[Item]:
 
     Args:
         found: items.
-        speeds: images a second by `costs.speed_key`; where one is not known the given order stays.
+        speeds: images a second by `costs.speed_key`; items of which one is not known come last, in the given order.
     """
     def per_cell(item: Item) -> float:
         cells, taken = lacking(item), item_hours(item, speeds)
-        return taken / cells if cells and taken is not None else 0.0
+        return taken / cells if cells and taken is not None else float("inf")
 
     figure = sorted((item for item in found if lacking(item)), key=per_cell)
     return figure + [_by_cost(item, speeds) for item in found if item not in figure]
@@ -218,7 +218,7 @@ def run(
     """
     os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")  # several processes share a GPU's memory
     os.environ.setdefault("TF_FORCE_GPU_ALLOW_GROWTH", "true")
-    todo, end = jobs(found, root, then), time.monotonic() + 60 * minutes if minutes else None
+    todo, end = jobs(found, root, then), None if minutes is None else time.monotonic() + 60 * minutes
     state = dict.fromkeys(todo, "not begun")
     pool = executors.process_pool(workers, cores)
     try:

@@ -128,10 +128,11 @@ def pooled(folds: Sequence[Run], kept: str, part: str = "test") -> pd.DataFrame:
 
 
 def groups(found: Iterable[Run]) -> list[list[Run]]:
-    """Runs that differ in seed and fold alone; groups that lack a fold are left out."""
+    """Runs that differ in seed and fold alone, without the seeds that lack a fold."""
     alike: dict[str, list[Run]] = {}
     for run in found:
         config = {k: v for k, v in run.config.items() if k not in ("seed", "report")}
         config["split"] = {k: v for k, v in run.split.items() if k != "fold"}
         alike.setdefault(json.dumps(config, sort_keys=True), []).append(run)
-    return [[run for folds in seeds(group) for run in folds] for group in alike.values() if complete(group)]
+    there = ([run for folds in seeds(group) if complete(folds) for run in folds] for group in alike.values())
+    return [group for group in there if group]

@@ -9,7 +9,7 @@ from fer_utils import study
 from fer_utils.analysis.prices.experiments import Price, price
 from fer_utils.records.config import RunConfig, in_words
 from fer_utils.study import protocols
-from fer_utils.study.pooling import by_configuration, of_common_seeds, right_answers, whole
+from fer_utils.study.pooling import complete, of_common_seeds, right_answers
 
 COMPARED = "one random hold-out{} − folds of subjects{}, last epochs"
 """What is subtracted from what; in the places stand the seeds of both sides where their numbers differ."""
@@ -24,8 +24,9 @@ def prices(model: str, store: Path | None = None) -> list[Price]:
     for protocol in ("reported", "sound"):
         template = protocols.configs(model, "ckplus", protocol)[0]
         found = study.on_record(model, "ckplus", protocol, store=store)
-        own = [r for r in found if follows(r.config, template) and "last" in r.kept]
-        sides.append({_settings(g[0].config): g for g in by_configuration(own) if whole(g)})
+        found = [r for r in found if follows(r.config, template) and _splits_alike(r.config, template)]
+        own = [r for r in found if "last" in r.kept]
+        sides.append({_settings(g[0].config): g for g in complete(own)})
     shared = sorted(set(sides[0]) & set(sides[1]), key=lambda key: (-sum(key[0]), key))
     rest = "chance of training where there is one seed; the two trainings' validation parts differ"
     found = []
@@ -42,11 +43,18 @@ def prices(model: str, store: Path | None = None) -> list[Price]:
 def _settings(config: RunConfig) -> tuple[tuple[int, ...], str]:
     """Epochs of each phase, and what is not the report's own, in words."""
     options = in_words(config.model_options)
-    return tuple(phase.epochs for phase in config.phases), f", modified ({options})" if options else ""
+    changed = f", modified ({options})" if options else ""
+    return tuple(phase.epochs for phase in config.phases), config.precision_note + changed
+
+
+def _splits_alike(config: RunConfig, template: RunConfig) -> bool:
+    """Whether both hold out a share of images of the same size, or both go round in folds, however many."""
+    one, other = config.split, template.split
+    return one.kind == other.kind and (one.kind != "random" or one.test_size == other.test_size)
 
 
 def follows(config: RunConfig, template: RunConfig) -> bool:
-    """Whether a run is `template` but for its budget, precision, folds, seed, kept epochs and batch-norm momentum.
+    """Whether a run is `template` but for budget, precision, split, seed, watched part, kept epochs and momentum.
 
     So a run that was tuned, weighted or started from other weights does not answer for a report's description.
     """

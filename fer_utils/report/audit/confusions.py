@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 
-from fer_utils import study
 from fer_utils.analysis import trained_networks
 from fer_utils.analysis.eda import TITLES
 from fer_utils.evaluation import intervals, statistics
@@ -13,7 +12,7 @@ from fer_utils.report import headlines, paired_runs
 from fer_utils.report.audit.verdicts import NOT_MEASURED
 from fer_utils.report.headlines import SOUND
 from fer_utils.report.records_index import Shelf
-from fer_utils.study import Pooled
+from fer_utils.study import Pooled, pooling
 
 
 def fear_as_sad(shelf: Shelf) -> str:
@@ -105,15 +104,14 @@ def where_reports_look(shelf: Shelf) -> str:
         if is_done(shelf.measurements / name):
             parts[record.id] = (record, Measurement(shelf.measurements / name))
     texts = []
-    for group in study.by_configuration([record for record, _ in parts.values()]):
-        if headlines.whole(group):
-            values, arrays = trained_networks.pooled([parts[record.id][1] for record in group])
-            lower = [trained_networks.lower_half(map_) for map_ in arrays["cam_0"]]
-            shares = ", ".join(f"{name} {100 * s:.0f}" for name, s in zip(group[0].class_names, lower, strict=True))
-            texts.append(
-                f"Model 1, CK+48, {group[0].config.epochs} epochs: of the mean map {shares} % lie in the lower half of "
-                f"the face (n = {values['n']})"
-            )
+    for group in pooling.complete([record for record, _ in parts.values()]):
+        values, arrays = trained_networks.pooled([parts[record.id][1] for record in group])
+        lower = [trained_networks.lower_half(map_) for map_ in arrays["cam_0"]]
+        shares = ", ".join(f"{name} {100 * s:.0f}" for name, s in zip(group[0].class_names, lower, strict=True))
+        texts.append(
+            f"Model 1, CK+48, {group[0].config.epochs} epochs: of the mean map {shares} % lie in the lower half of the "
+            f"face (n = {values['n']})"
+        )
     return "; ".join(texts) or NOT_MEASURED
 
 

@@ -16,11 +16,10 @@ from fer_utils import study
 from fer_utils.analysis.prices import confirmations
 from fer_utils.evaluation import intervals, statistics
 from fer_utils.records import Record
-from fer_utils.records.config import in_words
+from fer_utils.report import headlines
 from fer_utils.report.audit import claims
 from fer_utils.report.audit.claims import Claim
-from fer_utils.study import protocols
-from fer_utils.study.pooling import by_configuration, right_answers
+from fer_utils.study.pooling import complete, right_answers
 from fer_utils.study.protocols import recipe
 
 NOT_MEASURED = "not measured"
@@ -79,17 +78,15 @@ _DATA = {"fer2013": "FER2013", "ckplus": "CK+48"}
 def _groups(claim: Claim, protocol: str, store: Path | None) -> list[list[Record]]:
     """Records that answer for a claim: the report's own settings first, then modified ones; longest trained first."""
     changes = {"loss": claim.loss} | ({"augmentation": "none"} if claim.augmented is False else {})
-    template = protocols.configs(claim.model, claim.dataset, protocol, **changes)[0]
+    templates = headlines.described(claim, protocol, **changes)
     found = study.on_record(claim.model, claim.dataset, protocol, store=store)
-    found = [record for record in found if confirmations.follows(record.config, template)]
+    found = [record for record in found if any(confirmations.follows(record.config, one) for one in templates)]
     folds = "5-fold" in claim.what
     if protocol == "reported":
         found = [r for r in found if (r.config.split.kind == "kfold") == folds]
     elif _part(claim) == "training":
         found = []
-    return sorted(
-        by_configuration(found), key=lambda group: (len(group[0].config.model_options), -group[0].config.epochs)
-    )
+    return sorted(complete(found), key=lambda g: (bool(headlines.modified(g[0].config)), -g[0].config.epochs))
 
 
 def _part(claim: Claim) -> str:
@@ -131,8 +128,8 @@ def _measured(claim: Claim, group: Sequence[Record], part: str) -> str:
         remarks.append(f"{config.epochs} of {budget} epochs")
     if config.precision_note:
         remarks.append(config.precision_note.removeprefix(", "))
-    if config.model_options:
-        remarks.append(f"modified: {in_words(config.model_options)}")
+    if change := headlines.modified(config):
+        remarks.append(f"modified: {change}")
     if part in ("validation", "test") and group[0].kept[0] != "last" and "last" in group[0].kept:
         remarks.append(f"last epoch {100 * _accuracy(group, part, 'last')[0]:.1f}")
     if part != "test":
@@ -157,7 +154,7 @@ def _verdict(claim: Claim, as_reported: list[list[Record]], sound: list[list[Rec
         inside = 100 * low <= claim.percent <= 100 * high
         side = "above" if gap > 0 else "below"
         parts.append(f"{name}: claim inside its interval" if inside else f"claim {abs(gap):.1f} points {side} {name}")
-        remarks = ["modified"] if group[0].config.model_options else []
+        remarks = ["modified"] if headlines.modified(group[0].config) else []
         remarks += ["reduced budget"] if group[0].config.epochs < sum(recipe(claim.model, claim.dataset).epochs) else []
         parts[-1] += f" ({', '.join(remarks)})" if remarks else ""
     return "; ".join(parts) or NOT_MEASURED
