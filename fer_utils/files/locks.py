@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import threading
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -14,32 +15,48 @@ LEASE_SECONDS = 60.0
 """After so long without a heartbeat a holder on another machine counts as dead; on this one it is found out at once."""
 
 
+class LostClaimError(RuntimeError):
+    """Another process holds what this one held: it was suspended, or did not reach the folder, for too long."""
+
+
 @contextmanager
-def claim(path: Path, timeout: float = -1) -> Iterator[None]:
+def claim(path: Path, timeout: float = -1) -> Iterator[Callable[[], None]]:
     """Hold the right to write the record at `path`, and remove what a killed holder left half-written; see `hold`."""
     with storage_errors(path):
         path.mkdir(parents=True, exist_ok=True)
-    with hold(path / ".claim", timeout):
+    with hold(path / ".claim", timeout) as held:
         remove_partial(path)
-        yield
+        yield held
 
 
 @contextmanager
-def hold(marker: Path, timeout: float = -1) -> Iterator[None]:
+def hold(marker: Path, timeout: float = -1) -> Iterator[Callable[[], None]]:
     """Hold what `marker` stands for; waits for another holder to end, to die or to stop its heartbeat.
 
     Args:
         marker: a file that is there while it is held; its folder exists.
         timeout: seconds to wait at most; below 0 without end.
 
+    Yields:
+        What a holder calls before it writes: it raises `LostClaimError` where another has taken over meanwhile.
+
     Raises:
         TimeoutError: another process still holds it.
         StorageError: the marker cannot be written.
     """
-    lease = SoftFileLease(marker, lease_duration=LEASE_SECONDS)
+    lost = threading.Event()
+    lease = SoftFileLease(marker, lease_duration=LEASE_SECONDS, on_compromise=lambda _: lost.set())
     with storage_errors(marker):
         lease.acquire(timeout)
+
+    def held() -> None:
+        if lost.is_set():
+            raise LostClaimError(
+                f"Who writes {marker.parent} holds it; this process was suspended or cut off for too long, and another "
+                "has taken over. Let that one end, or stop it and give the same command again."
+            )
+
     try:
-        yield
+        yield held
     finally:
         lease.release()

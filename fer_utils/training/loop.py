@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import time
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -74,10 +75,11 @@ def run(
     prepared = replace(prepared, teachers=teaching.teachers(prepared, store))
     training = Training(prepared, folder, checkpoint_seconds)
     training.take_weights()
-    with locks.claim(folder):
+    with locks.claim(folder) as training.held:
         if not records.is_done(folder):
             training.begin(parent)
             training.train()
+            training.held()
             recording.write(prepared, training.state, folder, parent, keep_checkpoint)
     return Record(folder)
 
@@ -93,6 +95,7 @@ class Training:
     def __init__(self, prepared: setup.Setup, folder: Path, checkpoint_seconds: float) -> None:
         self.setup, self.folder, self.checkpoint_seconds = prepared, folder, checkpoint_seconds
         self.state = checkpoint.State(graph=models.graph_hash(prepared.model))
+        self.held: Callable[[], None] = lambda: None  # raises where another process has taken over
         self.compiled: Phase | None = None
         self.saved_at = time.monotonic()
 
@@ -148,6 +151,7 @@ class Training:
             row = {"epoch": number + 1, "phase": index + 1, "learning_rate": rate, **fitted, **self.evaluate()}
             row["seconds"] = time.monotonic() - started
             self.state.history.append(row)
+            self.held()
             self._keep()
         self._save()
         bar.set_postfix(loss=f"{row['loss']:.3f}", val_accuracy=f"{row['val_accuracy']:.3f}", refresh=False)
