@@ -5,7 +5,7 @@ Nothing here trains: `fer_utils.study.rows` declares the runs, the queue trains 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -82,15 +82,18 @@ def trained_gates() -> list[Gates]:
     return [found for found in measured if found.trained() == measured[0].trained()]
 
 
-def first_blocks() -> pd.DataFrame:
+def first_blocks(runs: Iterable[records.Record] | None = None) -> pd.DataFrame:
     """Validation accuracy after psg2025's first block, first fold of persons, for each kind of attention on record.
+
+    Args:
+        runs: psg2025's on CK+48 under the sound protocol; None for those on record.
 
     Returns:
         One row for each kind and budget: `attention`, `epochs`, `network` ("as reported", or what was modified),
         `accuracy` in % (mean over seeds), `images`, `seeds`. No row where nothing is on record.
     """
     found: dict[tuple[str, int, str], list[records.Record]] = {}
-    for run in study.on_record(MODEL, DATASET, "sound"):
+    for run in study.on_record(MODEL, DATASET, "sound") if runs is None else runs:
         options = dict(run.config.model_options)
         kind = options.pop("attention", "spatial")
         changed = in_words(options)
@@ -107,6 +110,20 @@ def first_blocks() -> pd.DataFrame:
     order = {kind: place for place, kind in enumerate(KINDS)}
     table = pd.DataFrame(rows, columns=columns)
     return table.sort_values(["epochs", "attention"], key=lambda c: c.map(order) if c.name == "attention" else -c)
+
+
+def side_by_side(table: pd.DataFrame) -> str:
+    """The kinds of attention of `first_blocks` that were trained alike, beside each other; "" where none were."""
+    texts = []
+    for (epochs, network), rows in table.groupby(["epochs", "network"], sort=False):
+        if len(rows) > 1:
+            shares = ", ".join(f"{row.attention} {row.accuracy:.1f}" for row in rows.itertuples())
+            seeds = rows["seeds"].min()
+            texts.append(
+                f"after a first block of {epochs} epochs, {network}: {shares} % of {rows['images'].min()} validation "
+                f"images, {seeds} seed{'s' * (seeds > 1)}"
+            )
+    return "; ".join(texts)
 
 
 def worth(table: pd.DataFrame) -> str:

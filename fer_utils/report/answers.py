@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 
 from fer_utils import records, study
+from fer_utils.analysis import attention as kinds_of_attention
 from fer_utils.analysis import cross_dataset, eda, trained_networks
 from fer_utils.analysis.eda import TITLES
 from fer_utils.evaluation import metrics, statistics
@@ -97,11 +98,8 @@ def stress(*kinds: str) -> Answer:
 
 def attention(shelf: Shelf) -> str:
     """psg2025's first block without its attention, with channel attention, with CBAM: validation accuracy."""
-    found: dict[str, list[float]] = {}
-    for record in shelf.find("psg2025", "ckplus", score_test=False):
-        if kind := record.config.model_options.get("attention"):
-            found.setdefault(kind, []).append(100 * record.metric("accuracy", "validation", "last"))
-    return _joined(f"{kind} {np.mean(v):.1f} % of validation images ({len(v)} runs)" for kind, v in found.items())
+    found = kinds_of_attention.first_blocks(shelf.find("psg2025", "ckplus", "sound"))
+    return kinds_of_attention.side_by_side(found) or NOT_MEASURED
 
 
 def data_counts(shelf: Shelf) -> str:

@@ -50,3 +50,12 @@ def test_worth_needs_both_kinds_at_one_budget(kinds: list[str], said: str) -> No
     assert said in attention.worth(pd.DataFrame(rows))
     apart = pd.DataFrame(rows | {"epochs": [100, 20][: len(kinds)]})
     assert "not measured" in attention.worth(apart)
+
+
+def test_kinds_trained_alike_stand_beside_each_other_with_the_reports_own() -> None:
+    rows = {"attention": ["none", "spatial", "se"], "epochs": 100, "network": "as reported",
+            "accuracy": [78.0, 80.6, 79.5], "images": 93, "seeds": 1}  # fmt: skip
+    said = attention.side_by_side(pd.DataFrame(rows))
+    assert said == ("after a first block of 100 epochs, as reported: none 78.0, spatial 80.6, se 79.5 % of 93 validation "
+                    "images, 1 seed")  # fmt: skip
+    assert attention.side_by_side(pd.DataFrame(rows | {"epochs": [100, 20, 30]})) == ""

@@ -209,13 +209,23 @@ def _first_block(runs: Sequence[Run]) -> str:
 
 
 def _attention(runs: Sequence[Run]) -> str:
-    """Validation accuracy of psg2025's network with other kinds of attention, mean and number of runs, where there."""
-    found: dict[str, list[float]] = {}
+    """Kinds of psg2025's attention after the same first block, fold and options: epochs, accuracies, images, seeds."""
+    found: dict[tuple[int, str], dict[str, list[float]]] = {}
+    images = set()
     for run in runs:
-        config, kind = run.config, run.config["model_options"].get("attention")
-        if (config["model"], config["dataset"], config["score_test"]) == ("psg2025", "ckplus", False) and kind:
-            found.setdefault(kind, []).append(run.answers("last", "validation")["right"].mean())
-    return "; ".join(f"{100 * np.mean(values):.1f} {len(values)}" for values in found.values())
+        config, split, options = run.config, run.split, dict(run.config["model_options"])
+        if (config["model"], config["dataset"], split["groups"], split["fold"]) != ("psg2025", "ckplus", "subjects", 0):
+            continue
+        kind, epochs = options.pop("attention", "spatial"), run.epochs[0]
+        reached = run.history.set_index("epoch").loc[epochs, "val_accuracy"]
+        found.setdefault((epochs, str(options)), {}).setdefault(kind, []).append(reached)
+        images.add(run.facts["split"]["validation"])
+    texts = []
+    for (epochs, _), kinds in found.items():
+        if len(kinds) > 1:
+            shares = " ".join(f"{100 * np.mean(kinds[k]):.1f}" for k in ("none", "spatial", "se", "cbam") if k in kinds)
+            texts.append(f"{epochs} {shares} {min(images)} {min(map(len, kinds.values()))}")
+    return "; ".join(texts)
 
 
 def _copies() -> str:

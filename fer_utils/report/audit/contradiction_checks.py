@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from fer_utils import study
+from fer_utils.analysis import attention as kinds_of_attention
 from fer_utils.analysis import eda
 from fer_utils.analysis.prices import confirmations
 from fer_utils.records import Measurement
@@ -86,13 +87,10 @@ def first_block(reports: Path | None) -> str:
 
 
 def attention(reports: Path | None) -> str:
-    """What psg2025's network gains by its attention, as far as the runs for it are on record."""
-    found: dict[str, list[float]] = {}
-    for record in study.on_record("psg2025", "ckplus", store=_runs(reports), score_test=False):
-        if kind := record.config.model_options.get("attention"):
-            found.setdefault(kind, []).append(100 * record.metric("accuracy", "validation", "last"))
-    lines = [f"{kind} {np.mean(v):.1f} % of validation images ({len(v)} runs)" for kind, v in found.items()]
-    return "on record: " + "; ".join(lines) if lines else NOT_MEASURED
+    """psg2025's network with its attention and without, as far as the runs for it are on record."""
+    runs = study.on_record("psg2025", "ckplus", "sound", store=_runs(reports))
+    said = kinds_of_attention.side_by_side(kinds_of_attention.first_blocks(runs))
+    return f"on record: {said}" if said else NOT_MEASURED
 
 
 def leak(model: str) -> Check:
