@@ -118,7 +118,7 @@ def side_by_side(table: pd.DataFrame) -> str:
     for (epochs, network), rows in table.groupby(["epochs", "network"], sort=False):
         if len(rows) > 1:
             shares = ", ".join(f"{row.attention} {row.accuracy:.1f}" for row in rows.itertuples())
-            seeds = rows["seeds"].min()
+            seeds = int(rows["seeds"].min())
             texts.append(
                 f"after a first block of {epochs} epochs, {network}: {shares} % of {rows['images'].min()} validation "
                 f"images, {seeds} seed{'s' * (seeds > 1)}"

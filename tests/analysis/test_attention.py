@@ -56,6 +56,6 @@ def test_kinds_trained_alike_stand_beside_each_other_with_the_reports_own() -> N
     rows = {"attention": ["none", "spatial", "se"], "epochs": 100, "network": "as reported",
             "accuracy": [78.0, 80.6, 79.5], "images": 93, "seeds": 1}  # fmt: skip
     said = attention.side_by_side(pd.DataFrame(rows))
-    assert said == ("after a first block of 100 epochs, as reported: none 78.0, spatial 80.6, se 79.5 % of 93 validation "
-                    "images, 1 seed")  # fmt: skip
+    shares = "none 78.0, spatial 80.6, se 79.5 % of 93 validation images"
+    assert said == f"after a first block of 100 epochs, as reported: {shares}, 1 seed"
     assert attention.side_by_side(pd.DataFrame(rows | {"epochs": [100, 20, 30]})) == ""
