@@ -54,7 +54,7 @@ def test_a_network_is_measured_once_and_then_nothing_is_due(trained: Record, mon
 def test_the_studys_own_networks_are_damaged_and_seen_from_several_views_too(
     trained: Record, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(keepsakes, "OWN", ("tiny",))
+    monkeypatch.setattr(keepsakes.protocols, "OWN", ("tiny",))
     keepsakes.take(trained)
     assert names(trained) == {"calibration", "maps1-validation", "stress1-test", "flips", "six-views"}
     assert not keepsakes.due(trained)

@@ -167,7 +167,7 @@ def test_a_pattern_that_tells_nobody_is_refused(pattern: str, tmp_path: Path) ->
 
 
 def test_own_pictures_need_a_folder_that_is_there(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match="Pass root=FOLDER") as none:
+    with pytest.raises(ValueError, match=r"got none\. Name it") as none:
         load("folders")
     with pytest.raises(ValueError, match="does not exist") as gone:
         load("folders", tmp_path / "x")

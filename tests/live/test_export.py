@@ -156,7 +156,7 @@ def test_without_keras_a_run_says_what_is_missing(monkeypatch: pytest.MonkeyPatc
     monkeypatch.delitem(sys.modules, "fer_utils.live.network.networks", raising=False)
     monkeypatch.delattr("fer_utils.live.network.networks", raising=False)
     monkeypatch.setitem(sys.modules, "keras", None)
-    with pytest.raises(ImportError, match=r"fer-study\[study,tensorflow\]"):
+    with pytest.raises(ImportError, match=r"pip install .\.\[study,tensorflow\]"):
         engines.load("a-run")
 
 
