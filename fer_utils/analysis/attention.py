@@ -58,15 +58,19 @@ def reading(gates: Sequence[Gates]) -> str:
     Args:
         gates: of at least one network; all were trained alike.
     """
-    alike, n = [found.alike for found in gates], len(gates)
+    places, n = gates[0].maps[0].size, len(gates)
+    alike = [found.alike for found in gates]
     who = "In the trained network whose gates are" if n == 1 else f"In each of the {n} trained networks whose gates are"
-    fixed = str(alike[0]) if min(alike) == max(alike) else f"{min(alike)} to {max(alike)}"
-    others = sorted({gates[0].maps[0].size - count for count in alike})
     return (
-        f"{who} on record ({gates[0].trained()}), {fixed} of the {gates[0].maps[0].size} places let all expressions "
-        f"through alike; at the other {' to '.join(map(str, [others[0], *others[1:][-1:]]))} the mean gate depends on "
-        f"the expression (it differs by more than {ALIKE:g})."
+        f"{who} on record ({gates[0].trained()}), {_span(alike)} of the {places} places let all expressions through "
+        f"alike; at the other {_span([places - count for count in alike])} the mean gate depends on the expression (it "
+        f"differs by more than {ALIKE:g})."
     )
+
+
+def _span(counts: Sequence[int]) -> str:
+    """The range of some counts in words: "3", "4 to 7"."""
+    return str(counts[0]) if min(counts) == max(counts) else f"{min(counts)} to {max(counts)}"
 
 
 def trained_gates() -> list[Gates]:

@@ -174,23 +174,19 @@ def decoded(image: Image.Image) -> np.ndarray:
             return as_bgr(as_frame(np.asarray(image)))
         except ValueError as error:
             raise UnreadableError(str(error)) from error
-    deep = is_deep(image)
+    grey = image.mode.startswith("I")  # up to 16 bits of grey, in one of Pillow's ways to hold them
+    deep = grey and image.getextrema()[1] > 255  # of the whole: a dark strip of 16 bits looks like one of 8
     width, height = image.size
     found = np.empty((height, width, 3), np.uint8)
     rows = max(1, _STRIP // width)
     for top in range(0, height, rows):
         strip = image.crop((0, top, width, min(top + rows, height)))
-        if image.mode.startswith("I"):
-            grey = np.asarray(strip).clip(0, 65535)
-            found[top : top + rows] = (grey / 257 if deep else grey).round()[..., None]
+        if grey:
+            levels = np.asarray(strip).clip(0, 65535)
+            found[top : top + rows] = (levels / 257 if deep else levels).round()[..., None]
         else:
             found[top : top + rows] = np.asarray(strip.convert("RGB"))[..., ::-1]
     return found
-
-
-def is_deep(image: Image.Image) -> bool:
-    """Whether a picture of Pillow holds grey levels of 16 bits: one in 0..65535 of which any is above 255."""
-    return image.mode.startswith("I") and image.getextrema()[1] > 255
 
 
 def write_image(path: Path, bgr: np.ndarray) -> None:

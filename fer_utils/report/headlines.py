@@ -240,8 +240,8 @@ def _measured(group: Sequence[Record], row: protocols.Recipe | None, part: str =
     interval = Interval(found["accuracy"], found["low"], found["high"], 0.95, found["n"], found["method"])
     sd, kept = found["sd"], found["kept"]
     if part == "train":  # what cutm2024 printed, after its last epoch: its "validation" folder was the training folder
-        kept, (interval, sd) = "last", _on_training(group, "last")
-        others = {name: _on_training(group, name)[0] for name in other if name != kept}
+        kept, (interval, sd) = "last", on_training(group, "last")
+        others = {name: on_training(group, name)[0] for name in other if name != kept}
     return Measured(
         interval=interval, kept=kept, others=others, sd=sd, seeds=found["seeds"], folds=found["folds"],
         ran=config.epochs, stated=sum(row.epochs) if row else None, variant=TRAINING if part == "train" else "",
@@ -249,9 +249,15 @@ def _measured(group: Sequence[Record], row: protocols.Recipe | None, part: str =
     )  # fmt: skip
 
 
-def _on_training(group: Sequence[Record], kept: str) -> tuple[Interval, float]:
-    """Accuracy on the images trained on, which these runs watched, at a kept epoch; and its deviation over seeds."""
-    values = np.array([r.history["val_accuracy"].iloc[r.run["kept_epochs"][kept] - 1] for r in group])
+def on_training(group: Sequence[Record], kept: str, column: str = "val_accuracy") -> tuple[Interval, float]:
+    """Accuracy on the images trained on at a kept epoch, from the history, and its deviation over seeds.
+
+    Args:
+        group: runs.
+        kept: the epoch.
+        column: `"val_accuracy"` of runs that watched these images, or `"accuracy"`, measured while training.
+    """
+    values = np.array([r.history[column].iloc[r.run["kept_epochs"][kept] - 1] for r in group])
     n = group[0].run["split"]["train"]
     interval = replace(statistics.wilson_interval(round(values.mean() * n), n), estimate=float(values.mean()))
     return interval, statistics.mean_sd(values).sd

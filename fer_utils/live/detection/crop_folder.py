@@ -31,8 +31,6 @@ LONGEST_SIDE = 1280
 SHOWN = 20
 """How many pictures of each kind are listed at the end; the table has all."""
 
-INTERRUPTED = 130
-
 
 @dataclass
 class Tally:
@@ -78,7 +76,7 @@ def crop(source: Path, out: Path, detector: Detector, largest: bool = False) -> 
     _say(tally, out, n_labels, largest)
     if stopped:
         print(f"Stopped: the folder {out} is not complete.", file=sys.stderr)
-        return INTERRUPTED
+        return kinds.INTERRUPTED
     return 1 if tally.failed else 0
 
 

@@ -26,9 +26,6 @@ from fer_utils.live.recognizer import EmotionRecognizer
 _Z = 1.959963984540054  # 97.5 % quantile of the normal distribution
 _WORST = 10
 
-INTERRUPTED = 130
-"""Exit code after Ctrl-C, as of any program."""
-
 
 @dataclass(frozen=True)
 class Seen:
@@ -125,7 +122,7 @@ def evaluate(folder: Path, out: Path, recognizer: EmotionRecognizer, overwrite: 
         print(printable("\n".join([*report(seen, recognizer.class_names), f"Tables are in {out}."])))
     if stopped:
         print(f"Stopped: {len(seen):,} of {len(jobs):,} pictures were read.", file=sys.stderr)
-        return INTERRUPTED
+        return kinds.INTERRUPTED
     return 1 if failed or not seen else 0
 
 

@@ -1,4 +1,4 @@
-"""Kinds of files that `predict` and `crop` read, and those that they name because they cannot."""
+"""Kinds of files that `predict`, `evaluate` and `crop` read or name because they cannot, and how they end on Ctrl-C."""
 
 from __future__ import annotations
 
@@ -13,6 +13,9 @@ from fer_utils.data.readers import naming
 AVIF = (".avif",) if features.check("avif") else ()
 IMAGES = (".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".bmp", ".tif", ".tiff", ".ppm", ".pgm", ".gif", *AVIF)
 VIDEOS = (".mp4", ".m4v", ".mov", ".avi", ".mkv", ".webm", ".mpg", ".mpeg", ".mjpeg", ".wmv")
+
+INTERRUPTED = 130
+"""Exit code after Ctrl-C, as of any program."""
 
 OTHERS = (
     *(ending for ending in naming.OTHER_PICTURES if ending not in AVIF),

@@ -18,7 +18,7 @@ from fer_utils.live.faces import Face
 from fer_utils.live.images import UnreadableError, read_image, write_image
 from fer_utils.live.interface import kinds
 from fer_utils.live.interface.drawing import draw, number
-from fer_utils.live.interface.kinds import AVIF, IMAGES, VIDEOS
+from fer_utils.live.interface.kinds import AVIF, IMAGES, INTERRUPTED, VIDEOS
 from fer_utils.live.recognizer import EmotionRecognizer
 from fer_utils.live.stream.session import Session
 from fer_utils.live.stream.sources import SourceError, VideoFile
@@ -27,9 +27,6 @@ from fer_utils.live.stream.timeline import Timeline
 TABLE = "predictions.csv"
 ENOUGH = 0.9
 """Share of the frames that a video's file promises, below which something is missing: the promise is an estimate."""
-
-INTERRUPTED = 130
-"""Exit code after Ctrl-C, as of any program."""
 
 
 @dataclass(frozen=True)

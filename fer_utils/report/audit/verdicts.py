@@ -14,7 +14,7 @@ import pandas as pd
 
 from fer_utils import study
 from fer_utils.analysis.prices import confirmations
-from fer_utils.evaluation import intervals, statistics
+from fer_utils.evaluation import intervals
 from fer_utils.records import Record
 from fer_utils.report import headlines
 from fer_utils.report.audit import claims
@@ -107,10 +107,8 @@ def _accuracy(group: Sequence[Record], part: str, kept: str | None = None) -> tu
         kept: the epoch; None for that which the protocol keeps. The history's numbers are those of the last epoch.
     """
     if column := {"training": "accuracy", "monitored": "val_accuracy"}.get(part):
-        value = float(np.mean([record.history[column].iloc[-1] for record in group]))
-        n = group[0].run["split"]["train"]
-        found = statistics.wilson_interval(round(value * n), n)
-        return value, found.low, found.high
+        found, _ = headlines.on_training(group, "last", column)
+        return found.estimate, found.low, found.high
     if not all(part in record.run["metrics"] for record in group):
         return np.nan, np.nan, np.nan
     found = intervals.of_answers(right_answers(group, kept or group[0].kept[0], part=part))
