@@ -80,7 +80,7 @@ def said(cell: nbformat.NotebookNode) -> str:
     if cell.cell_type != "code" or LIVE in cell.metadata.get("tags", []):
         return ""
     lines = (line for output in cell.outputs for line in _text(output).splitlines())
-    return "\n".join(line for line in lines if line.strip())  # printed text may come in one piece or in several
+    return "\n".join(line for line in lines if line.strip())
 
 
 def _alike(first: str, second: str) -> bool:

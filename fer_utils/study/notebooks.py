@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 import resource
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ import papermill
 import psutil
 import yaml
 from nbclient.exceptions import DeadKernelError
+from nbformat import v4
 
 from fer_utils.files.locks import hold
 from fer_utils.files.paths import project_root
@@ -121,13 +123,23 @@ def declared_parameters(notebook: Path) -> set[str]:
 
 
 def _tidy(path: Path) -> Path:
-    """Drop what differs from run to run and says nothing: papermill's time stamps, and the kernel's log noise."""
+    """Drop what differs from run to run and says nothing: time stamps, log noise, where printed text was cut."""
     notebook = nbformat.read(path, as_version=4)
     notebook.metadata.pop("papermill", None)
     for cell in notebook.cells:
         for key in ("papermill", "execution"):
             cell.metadata.pop(key, None)
         if cell.cell_type == "code":
-            cell.outputs = [o for o in cell.outputs if not (o.output_type == "stream" and o.name == "stderr")]
+            cell.outputs = list(_joined(cell.outputs))
     nbformat.write(notebook, path)
     return path
+
+
+def _joined(outputs: Iterable[nbformat.NotebookNode]) -> Iterator[nbformat.NotebookNode]:
+    """Outputs without the error stream; text that a kernel sent in pieces is one output, where it stood."""
+    heard = [output for output in outputs if output.get("name") != "stderr"]
+    for printed, pieces in groupby(heard, key=lambda output: output.output_type == "stream"):
+        if printed:
+            yield v4.new_output("stream", text="".join(piece.text for piece in pieces))
+        else:
+            yield from pieces

@@ -52,3 +52,20 @@ def test_a_solution_takes_the_parameters_of_its_profile(files: dict[str, Path], 
     files["profile"].write_text("profile: full\nseedlings: 0\n")
     with pytest.raises(ValueError, match="seedlings"):
         execute(solution, files["output"], files["profile"])
+
+
+def test_printed_text_is_one_output_however_the_kernel_sent_it(files: dict[str, Path]) -> None:
+    body = """
+import sys, time
+from IPython.display import Markdown, display
+print("one:", end="", flush=True)
+time.sleep(0.5)
+print("a log line", file=sys.stderr, flush=True)
+print(" piece")
+display(Markdown("between"))
+print("after")
+"""
+    write(files["notebook"], body)
+    execute(files["notebook"], files["output"], files["profile"])
+    outputs = nbformat.read(files["output"], as_version=4).cells[-1].outputs
+    assert [output.get("text", "shown") for output in outputs] == ["one: piece\n", "shown", "after\n"]
