@@ -31,7 +31,7 @@ def job_dies_once(job: Any) -> str:
 
 def job_sleeps(job: Any) -> str:
     """Longer than any test waits."""
-    note(os.environ["NOTES"], f"seed{job.config.seed}")
+    note(os.environ["NOTES"], job.name)
     time.sleep(600)
     return "done"
 
@@ -43,7 +43,7 @@ def job_leaves_a_record(job: Any) -> str:
 
     folder = store_for(job.config.dataset) / records.identify(job.config, "0123456789")
     time.sleep(0.2)
-    folder.mkdir(parents=True)
+    folder.mkdir(parents=True, exist_ok=True)
     (folder / "done").touch()
     note(os.environ["NOTES"], f"seed{job.config.seed}")
     return "done"

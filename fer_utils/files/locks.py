@@ -29,6 +29,15 @@ def claim(path: Path, timeout: float = -1) -> Iterator[Callable[[], None]]:
         yield held
 
 
+def is_claimed(path: Path) -> bool:
+    """Whether a living process holds the right to write the record at `path`, a folder."""
+    try:
+        with hold(path / ".claim", timeout=0):
+            return False
+    except TimeoutError:
+        return True
+
+
 @contextmanager
 def hold(marker: Path, timeout: float = -1) -> Iterator[Callable[[], None]]:
     """Hold what `marker` stands for; waits for another holder to end, to die or to stop its heartbeat.

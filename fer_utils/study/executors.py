@@ -149,6 +149,7 @@ def carried_out(
     at_once: int | None = None,
     until: float | None = None,
     ready: Callable[[str], bool] = lambda key: True,
+    later: Callable[[str], bool] = lambda key: False,
 ) -> Iterator[Ended]:
     """Have jobs done and tell of each as it ends; one that went wrong is tried again.
 
@@ -160,11 +161,12 @@ def carried_out(
             over at once, and one that went wrong is the last.
         until: by `time.monotonic()`, when to stop waiting; what is under way then is left alone.
         ready: whether a job may begin; others are preferred until it may, and jobs that never may are not begun.
+        later: whether a job that may begin would have to wait for somebody else; others are preferred.
     """
     waiting, running = deque((key, 1) for key in keys), {}
     while True:
-        while len(running) < (at_once or sys.maxsize) and (job := next((j for j in waiting if ready(j[0])), None)):
-            waiting.remove(job)
+        while len(running) < (at_once or sys.maxsize) and (able := [job for job in waiting if ready(job[0])]):
+            waiting.remove(job := min(able, key=lambda job: later(job[0])))
             running[submit(*job)] = job
         left = None if until is None else max(until - time.monotonic(), 0.0)
         done = wait(running, left, FIRST_COMPLETED).done if running else ()

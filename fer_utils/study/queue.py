@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from fer_utils import records
+from fer_utils.files import locks
 from fer_utils.files.paths import store_for
 from fer_utils.records import Record
 from fer_utils.records.config import RunConfig
@@ -221,10 +222,15 @@ def run(
     todo, end = jobs(found, root, then), None if minutes is None else time.monotonic() + 60 * minutes
     state = dict.fromkeys(todo, "not begun")
     pool = executors.process_pool(workers, cores)
+
+    def begin(name: str, _: int) -> Future[str]:
+        state[name] = "under way"
+        return pool.submit(_do, todo[name])
+
     try:
         for ended in executors.carried_out(
-            lambda name, attempt: pool.submit(_do, todo[name]), todo, tries=TRIES, at_once=workers, until=end,
-            ready=lambda name: not _waits_for(todo[name]),
+            begin, todo, tries=TRIES, at_once=workers, until=end,
+            ready=lambda name: not _waits_for(todo[name]), later=lambda name: _is_held(todo[name]),
         ):  # fmt: skip
             said = _said(ended.future, ended.again, ended.attempt)
             state[ended.key] = state[ended.key] if ended.again else said
@@ -242,14 +248,25 @@ def _said(future: Future[str], again: bool, attempt: int) -> str:
 
 
 def _left(job: Job, said: str) -> str:
-    """What to say of a job that nothing was heard of."""
-    config = job.config
-    if said != "not begun" or config is None:
+    """What to say of a job that nothing was heard of; it may have been begun in an earlier call."""
+    if said != "not begun":
         return said
-    if any(path.is_dir() for path in store_for(config.dataset).glob(f"*-{config.key}-*")):
+    if _folders(job):
         return "under way"
     waits = _waits_for(job)
     return f"not begun: waits for {', '.join(waits)}" if waits else said
+
+
+def _folders(job: Job) -> list[Path]:
+    """Where its run is recorded, once it has been begun."""
+    if not job.config:
+        return []
+    return [path for path in store_for(job.config.dataset).glob(f"*-{job.config.key}-*") if path.is_dir()]
+
+
+def _is_held(job: Job) -> bool:
+    """Whether another process, perhaps of another machine's queue, is at its run."""
+    return any(locks.is_claimed(folder) for folder in _folders(job))
 
 
 def _waits_for(job: Job) -> list[str]:

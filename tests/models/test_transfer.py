@@ -259,7 +259,7 @@ def test_the_kept_epoch_can_be_chosen(parent: Record, store: Path) -> None:
     model = setup.build(SEVEN, 7)
     weights.start(model, replace(SEVEN, start_from=f"{parent.id}:last"), parent.class_names, store)
     assert same(model.get_weights(), weights.rebuild(parent, "last").get_weights())
-    with pytest.raises(ValueError, match="kept the epochs best_validation, last; got 'block_1'"):
+    with pytest.raises(ValueError, match="keeps the epochs best_validation, last; asked for 'block_1'"):
         weights.start(model, replace(SEVEN, start_from=f"{parent.id}:block_1"), parent.class_names, store)
 
 

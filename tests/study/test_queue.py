@@ -21,9 +21,10 @@ from fer_utils import records
 from fer_utils.__main__ import main
 from fer_utils.analysis.prices import experiments
 from fer_utils.data.splits import SplitSpec
+from fer_utils.files import locks
 from fer_utils.files.paths import store_for
 from fer_utils.records.config import Phase, RunConfig
-from fer_utils.study import costs, executors, protocols, queue, rows, speed_probe
+from fer_utils.study import costs, executors, protocols, queue, rows, speed_probe, tuning
 from fer_utils.study.rows import Item
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -259,11 +260,18 @@ def working() -> list[psutil.Process]:
 
 def test_when_the_time_is_over_what_is_under_way_is_stopped(jobs_of: Callable[..., Path]) -> None:
     jobs_of(workers.job_sleeps)
-    (store_for("synthetic") / records.identify(TINY, "0123456789")).mkdir(parents=True)
     begun = time.monotonic()
     state = queue.run([Item("a", "b", seeds_of(0, 1))], minutes=2 / 60)
     assert time.monotonic() - begun < 30 and list(state) == ["under way", "not begun"]
     assert not psutil.wait_procs(working(), timeout=30)[1]
+
+
+def test_what_an_earlier_call_began_and_a_search_in_its_midst_are_under_way(jobs_of: Callable[..., Path]) -> None:
+    jobs_of(workers.job_sleeps)
+    (store_for("synthetic") / records.identify(replace(TINY, seed=1), "0123456789")).mkdir(parents=True)
+    search = tuning.plan("tiny", "synthetic", "random", max_epochs=1, trials=1)
+    state = queue.run([Item("a", "b", searches=(search,)), Item("c", "d", seeds_of(0, 1))], minutes=2 / 60)
+    assert list(state) == ["under way", "not begun", "under way"]  # seed 1 has a folder
 
 
 def test_a_run_begins_after_the_one_that_it_starts_from(jobs_of: Callable[..., Path]) -> None:
@@ -324,6 +332,21 @@ def handed_over(failing: dict[str, int], keys: str, **options: Any) -> tuple[str
 
     told = [(e.key, e.attempt, e.again) for e in executors.carried_out(submit, keys, **options)]
     return "".join(order), told
+
+
+def test_jobs_that_would_wait_for_somebody_else_come_last() -> None:
+    assert handed_over({}, "abcd", at_once=1, later="ac".__contains__)[0] == "bdac"
+    assert handed_over({"b": 1}, "abc", at_once=1, later="a".__contains__)[0] == "bbca"
+
+
+def test_a_queue_takes_first_what_no_other_queue_is_at(jobs_of: Callable[..., Path]) -> None:
+    notes = jobs_of(workers.job_leaves_a_record)
+    taken, free = seeds_of(0, 1)
+    folder = store_for("synthetic") / records.identify(taken, "0123456789")
+    with locks.claim(folder):
+        queue.run([Item("a", "b", (taken, free))])
+    first, last = ((notes / f"seed{config.seed}-0").stat().st_mtime_ns for config in (free, taken))
+    assert first < last
 
 
 def test_what_fails_is_the_last_where_all_are_handed_over_and_the_next_where_few_are() -> None:
