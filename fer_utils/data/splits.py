@@ -8,6 +8,7 @@ was read from, and each has a hash of what it picked.
 from __future__ import annotations
 
 import hashlib
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass, fields, replace
 from itertools import combinations
@@ -70,11 +71,9 @@ class SplitSpec:
             object.__setattr__(self, "test_size", int(self.test_size))
         if not 0 <= self.validation_size < 1:
             raise ValueError(f"validation_size is a share in [0, 1); got {self.validation_size!r}.")
-        if self.groups and max(self.validation_size, self.test_size if self.test_size < 1 else 0) > 0.5:
-            raise ValueError(
-                "With groups, what is held out is one fold of two or more, so half of the images at most; got "
-                f"test_size={self.test_size!r}, validation_size={self.validation_size!r}. Hold out less."
-            )
+        if self.groups:
+            _check_share(self.validation_size)
+            _check_share(self.test_size if self.kind != "kfold" and self.test_size < 1 else 0)
         if self.kind == "kfold" and not 0 <= self.fold < self.n_folds:
             raise ValueError(f"fold must lie in 0..{self.n_folds - 1}; got {self.fold}.")
         if self.kind in ("usage", "merged") and (self.groups or self.validation_size):
@@ -233,7 +232,21 @@ def _hold_out(labels: np.ndarray, groups: np.ndarray | None, spec: SplitSpec) ->
         rest, test = _stratified(everything, spec.test_size, spec.seed, labels)
         return rest, test
     share = spec.test_size if spec.test_size < 1 else spec.test_size / len(labels)
-    return _fold(labels, groups, max(2, round(1 / share)), 0, spec.seed)
+    return _fold(labels, groups, _folds_for(share), 0, spec.seed)
+
+
+def _folds_for(share: float) -> int:
+    """The number of folds of which one is nearest to a share."""
+    _check_share(share)
+    return min((math.floor(1 / share), math.ceil(1 / share)), key=lambda folds: abs(1 / folds - share))
+
+
+def _check_share(share: float) -> None:
+    if share > 0.5:
+        raise ValueError(
+            "With groups, what is held out is one fold of two or more, so half of the images at most; got a share of "
+            f"{share:.3g}. Hold out less."
+        )
 
 
 def _inner(
@@ -244,7 +257,7 @@ def _inner(
     seed = spec.seed + 1 + spec.fold
     if groups is None:
         return _stratified(rest, spec.validation_size, seed, labels[rest])
-    train, validation = _fold(labels[rest], groups[rest], max(2, round(1 / spec.validation_size)), 0, seed)
+    train, validation = _fold(labels[rest], groups[rest], _folds_for(spec.validation_size), 0, seed)
     return rest[train], rest[validation]
 
 
@@ -279,7 +292,7 @@ def _exchanged(drawn: np.ndarray, copies: np.ndarray, labels: np.ndarray) -> np.
         if needed > len(members):
             raise ValueError(
                 f"test_copies='all' puts {needed} images of class {label} in the place of others of that class; "
-                f"max_train leaves {len(members)}. Use a larger max_train."
+                f"there are {len(members)}. Use more training images, or test_copies='none'."
             )
         leaving.append(members[:needed])  # in canonical order, that is by hash of the pixels: as good as drawn
     return np.concatenate([np.setdiff1d(drawn, np.concatenate(leaving)), copies]) if leaving else drawn

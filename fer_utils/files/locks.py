@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from filelock import SoftFileLease
@@ -58,8 +59,10 @@ def hold(marker: Path, timeout: float = -1) -> Iterator[Callable[[], None]]:
     with storage_errors(marker):
         lease.acquire(timeout)
 
+    token = str(lease.token)
+
     def held() -> None:
-        if lost.is_set():
+        if lost.is_set() or not _bears(marker, token):
             raise LostClaimError(
                 f"Who writes {marker.parent} holds it; this process was suspended or cut off for too long, and another "
                 "has taken over. Let that one end, or stop it and give the same command again."
@@ -69,3 +72,15 @@ def hold(marker: Path, timeout: float = -1) -> Iterator[Callable[[], None]]:
         yield held
     finally:
         lease.release()
+
+
+def _bears(marker: Path, token: str) -> bool:
+    """Whether the marker is its holder's own; who looks whether it is stale moves it aside for a moment."""
+    end = time.monotonic() + 1
+    while True:
+        with suppress(FileNotFoundError):
+            if token in marker.read_text(encoding="utf-8"):
+                return True
+        if time.monotonic() > end:
+            return False
+        time.sleep(0.05)

@@ -36,6 +36,15 @@ def one_line(error: BaseException | str, most: int = 200) -> str:
     return (name + plain[:most]).rstrip(": ")
 
 
+def is_text(path: Path) -> bool:
+    """Whether a path is valid UTF-8: names of files need not be, and OpenCV's videos end the process on others."""
+    try:
+        str(path.absolute()).encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
 def printable(text: str) -> str:
     """Text that any terminal of UTF-8 takes: names of files need not be text, and what is none becomes an escape."""
     return text.encode("utf-8", "backslashreplace").decode()

@@ -35,6 +35,11 @@ class StorageError(OSError):
         return str(self.strerror)
 
 
+def reason(error: OSError) -> str:
+    """What went wrong in the system's own words, without the remedy of a `StorageError`."""
+    return os.strerror(error.errno) if error.errno else str(error)
+
+
 @contextmanager
 def storage_errors(path: Path) -> Iterator[None]:
     """Turn what the system says when `path` cannot be written into a `StorageError`; other errors pass.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import stat
 import warnings
+from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
 
@@ -174,18 +175,23 @@ def decoded(image: Image.Image) -> np.ndarray:
             return as_bgr(as_frame(np.asarray(image)))
         except ValueError as error:
             raise UnreadableError(str(error)) from error
-    grey = image.mode.startswith("I")  # up to 16 bits of grey, in one of Pillow's ways to hold them
-    deep = grey and image.getextrema()[1] > 255  # of the whole: a dark strip of 16 bits looks like one of 8
     width, height = image.size
-    found = np.empty((height, width, 3), np.uint8)
     rows = max(1, _STRIP // width)
-    for top in range(0, height, rows):
-        strip = image.crop((0, top, width, min(top + rows, height)))
+
+    def strips() -> Iterator[tuple[slice, Image.Image]]:
+        for top in range(0, height, rows):
+            end = min(top + rows, height)
+            yield slice(top, end), image.crop((0, top, width, end))
+
+    grey = image.mode.startswith("I")  # up to 16 bits of grey, in one of Pillow's ways to hold them
+    deep = grey and max(np.asarray(strip).max() for _, strip in strips()) > 255  # a dark strip alone looks like 8 bits
+    found = np.empty((height, width, 3), np.uint8)
+    for place, strip in strips():
         if grey:
             levels = np.asarray(strip).clip(0, 65535)
-            found[top : top + rows] = (levels / 257 if deep else levels).round()[..., None]
+            found[place] = (levels / 257 if deep else levels).round()[..., None]
         else:
-            found[top : top + rows] = np.asarray(strip.convert("RGB"))[..., ::-1]
+            found[place] = np.asarray(strip.convert("RGB"))[..., ::-1]
     return found
 
 

@@ -109,7 +109,7 @@ class EmotionRecognizer:
 
         Args:
             picture: the path of an image file, its bytes, a picture of Pillow, or an array of pixels (see
-                `images.check_colour_order`); or a list of them, or a batch (n, h, w, c).
+                `images.as_frame`); or a list of them, or a batch (n, h, w, c).
             colour: order of an array's colours, `"bgr"` or `"rgb"`; default: the recognizer's `colour_order`.
 
         Raises:

@@ -198,9 +198,11 @@ class RunConfig:
             value = getattr(self, name)
             if not _is_count(value) and (value is not None or name == "batch_size"):
                 raise ValueError(f"{name} is a whole number, 1 or more; got {value!r}.")
-        for name in ("mixup", "cutmix", "weight_decay", "margin", "momentum", "label_smoothing"):
-            if not 0 <= getattr(self, name) < math.inf:
-                raise ValueError(f"{name} is a number of at least 0; got {getattr(self, name)!r}. Leave it out.")
+        below = dict.fromkeys(("mixup", "cutmix", "weight_decay", "margin"), math.inf)
+        for name, limit in (below | {"momentum": 1, "label_smoothing": 1}).items():
+            if not 0 <= getattr(self, name) < limit:
+                most = "" if limit == math.inf else " and below 1"
+                raise ValueError(f"{name} is a number of at least 0{most}; got {getattr(self, name)!r}. Leave it out.")
         if not 0 < self.plateau_factor < 1:
             raise ValueError(f"plateau_factor is in (0, 1); got {self.plateau_factor!r}. Try 0.1.")
 
@@ -314,9 +316,11 @@ def _is_count(value: Any) -> bool:
 
 
 def _plain(value: Any) -> Any:
-    """A value of options in the types of JSON: NumPy's numbers as Python's, paths as text."""
+    """A value of options in the types of JSON: NumPy's numbers as Python's, tuples as lists, paths as text."""
     if isinstance(value, Mapping):
         return {name: _plain(one) for name, one in value.items()}
+    if isinstance(value, (list, tuple, np.ndarray)):
+        return [_plain(one) for one in value]
     if isinstance(value, np.generic):
         return value.item()
     return str(value) if isinstance(value, PurePath) else value

@@ -82,6 +82,6 @@ def _price_numbers(prices: Mapping[str, Sequence[Price]]) -> dict[str, Any]:
 
 def _price_figure(prices: Mapping[str, Sequence[Price]]) -> Figure:
     uneven = [p.shortcut.partition(", ")[2] for group in prices.values() for p in group if " seed)" in p.compared]
-    note = f" {'; '.join(uneven)}: several seeds minus a single one." if uneven else ""
+    note = f" {'; '.join(uneven)}: the two sides have different numbers of seeds." if uneven else ""
     caption = f"From committed records; where one seed is marked, the interval draws persons alone.{note}"
     return plots.forest(prices, title="What each shortcut adds to an accuracy", caption=caption)

@@ -258,15 +258,16 @@ def _left(job: Job, said: str) -> str:
 
 
 def _folders(job: Job) -> list[Path]:
-    """Where its run is recorded, once it has been begun."""
-    if not job.config:
-        return []
-    return [path for path in store_for(job.config.dataset).glob(f"*-{job.config.key}-*") if path.is_dir()]
+    """Where its run will be recorded, if it has been begun and is not finished."""
+    found = store_for(job.config.dataset).glob(f"*-{job.config.key}-*") if job.config else ()
+    return [path for path in found if path.is_dir() and not records.is_done(path)]
 
 
 def _is_held(job: Job) -> bool:
     """Whether another process, perhaps of another machine's queue, is at its run."""
-    return any(locks.is_claimed(folder) for folder in _folders(job))
+    with suppress(OSError):  # what this user may not write fails alone, in its turn
+        return any(locks.is_claimed(folder) for folder in _folders(job))
+    return False
 
 
 def _waits_for(job: Job) -> list[str]:

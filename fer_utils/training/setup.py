@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
@@ -77,6 +77,7 @@ def prepare(config: RunConfig, dataset: FaceDataset) -> Setup:
     """
     split = splits.make(dataset, config.split)
     policy(config)
+    augmentation.get_policy(config.augmentation_rare or "none")
     check_parts(config, split)
     check_room(config, split, dataset.n_classes)
     keras.utils.clear_session()
@@ -89,17 +90,9 @@ def prepare(config: RunConfig, dataset: FaceDataset) -> Setup:
         loss=losses.get(config.loss, margin=config.margin, label_smoothing=config.label_smoothing),
         train_rows=rows,
         image_weights=image_weights(dataset.labels[rows], config),
-        learns=tuple((layer, layer.trainable) for layer in _nested(model)),
+        learns=tuple((layer, layer.trainable) for layer in model._flatten_layers(include_self=False)),  # outer first
         provenance=devices.provenance(),
     )  # fmt: skip
-
-
-def _nested(model: Any) -> Iterator[keras.Layer]:
-    """The layers of a network, each before those inside of it."""
-    for layer in model.layers:
-        yield layer
-        if hasattr(layer, "layers"):
-            yield from _nested(layer)
 
 
 def compile_for(setup: Setup, phase: Phase) -> None:

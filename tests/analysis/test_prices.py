@@ -247,8 +247,10 @@ def test_every_confirmation_is_shown_whatever_it_scores(tmp_path: Path) -> None:
     for epochs, gap, seeds in ((30, 0.3, (0,)), (50, 0.05, (0, 1))):
         for config in protocols.configs("iitk2023_model1", "ckplus", "reported", epochs=[epochs], seeds=seeds):
             finished(tmp_path, config, [0.9, 0.6 + gap - 0.1 * config.seed, 1.0], subjects=persons)
-        for config in protocols.configs("iitk2023_model1", "ckplus", "sound", n_folds=2, epochs=[epochs]):
+        for config in protocols.configs("iitk2023_model1", "ckplus", "sound", epochs=[epochs]):
             finished(tmp_path, config, [0.7, 0.9, 0.6], subjects=persons + 10 * config.split.fold)
+    for config in protocols.configs("iitk2023_model1", "ckplus", "sound", n_folds=2, epochs=[30]):
+        finished(tmp_path, config, [0.7, 0.9, 0.1], subjects=persons + 10 * config.split.fold)
     fifty, thirty = confirmations.prices("iitk2023_model1", tmp_path)
     assert thirty.shortcut == "Random split of images, iitk2023_model1, 30 epochs"
     assert thirty.interval.estimate == pytest.approx(0.3)

@@ -138,6 +138,11 @@ def test_grouped_hold_out_keeps_subjects_apart_and_is_near_its_size(faces: FaceD
         split = make(faces, SplitSpec("random", test_size=size, groups="subjects"))
         assert not set(faces.subjects[split.train]) & set(faces.subjects[split.test])
         assert split.sizes["test"] == 84
+    third = make(faces, SplitSpec("random", test_size=0.4, groups="subjects")).sizes["test"]
+    assert third == pytest.approx(len(faces) / 3, abs=7), "nearer to 0.4 than a half"
+    with pytest.raises(ValueError, match=r"half of the images at most; got a share of 0\.976"):
+        make(faces, SplitSpec("random", test_size=410, groups="subjects"))
+    assert SplitSpec("kfold", test_size=0.7, groups="subjects").n_folds == 5, "folds ask for no share"
 
 
 @pytest.mark.parametrize(
@@ -151,7 +156,7 @@ def test_grouped_hold_out_keeps_subjects_apart_and_is_near_its_size(faces: FaceD
         ({"kind": "kfold", "fold": -1}, r"0\.\.4; got -1"),
         ({"kind": "random", "test_size": 0}, "number of images; got 0"),
         ({"kind": "random", "test_size": 1.5}, "number of images; got 1.5"),
-        ({"kind": "random", "test_size": 0.7, "groups": "subjects"}, "half of the images at most; got test_size=0.7"),
+        ({"kind": "random", "test_size": 0.7, "groups": "subjects"}, "half of the images at most; got a share of 0.7"),
         ({"kind": "usage", "groups": "subjects"}, "published parts as they are; got groups='subjects'"),
         ({"kind": "merged", "validation_size": 0.1}, "published parts as they are"),
     ],
@@ -275,7 +280,7 @@ def test_all_copies_take_the_place_of_images_of_their_class(copied: FaceDataset)
 
 
 def test_more_copies_than_there_is_room_for_are_refused(copied: FaceDataset) -> None:
-    with pytest.raises(ValueError, match="larger max_train"):
+    with pytest.raises(ValueError, match="more training images"):
         make(copied, SplitSpec("usage", test_copies="all", max_train=14))
     with pytest.raises(ValueError, match="natural, all, none"):
         SplitSpec(test_copies="some")

@@ -99,7 +99,7 @@ def test_it_can_be_repeated_where_it_wrote_and_names_what_lies_loose(
 ) -> None:
     cv2.imwrite(str(pictures / "loose.png"), np.full((48, 60), BRIGHT, np.uint8))
     for _ in range(2):
-        assert evaluate.evaluate(pictures, pictures / "evaluation", recognizer, overwrite=True) == 1
+        assert evaluate.evaluate(pictures, pictures / "evaluation/first", recognizer, overwrite=True) == 1
         printed = capsys.readouterr()
         assert "6 pictures" in printed.out and "loose.png lies in no expression's folder" in printed.err
 

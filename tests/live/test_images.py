@@ -99,6 +99,8 @@ def test_sixteen_bits_palette_transparency_and_cmyk_are_read(tmp_path: Path) -> 
     ramp = np.linspace(0, 65535, 40).astype(np.uint16)[None].repeat(20, 0)
     found = read_image(saved(tmp_path / "deep.png", Image.fromarray(ramp)))
     assert np.abs(found[0, :, 1].astype(int) - np.linspace(0, 255, 40)).max() <= 1
+    turned = Image.frombytes("I;16B", (40, 20), ramp.astype(">u2").tobytes())
+    assert (read_image(saved(tmp_path / "big-endian.tiff", turned)) == found).all()
     image = Image.fromarray(UPRIGHT)
     for name, mode in (("p.png", "P"), ("a.png", "RGBA"), ("c.jpg", "CMYK"), ("la.png", "LA"), ("one.png", "1")):
         assert read_image(saved(tmp_path / name, image.convert(mode))).shape == UPRIGHT.shape

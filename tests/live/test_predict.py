@@ -174,11 +174,13 @@ def test_names_that_are_no_text_and_formats_that_do_not_fit_stop_nothing(
         odd = grey_image(tmp_path / "odd.png").rename(tmp_path / os.fsdecode(b"bad\xff.png"))
     except OSError:
         pytest.skip("this file system has no such names")
+    (video := tmp_path / os.fsdecode(b"bad\xff.avi")).write_bytes(b"RIFF")  # would end the process in OpenCV
     wide = tmp_path / "b.webp"
     Image.new("L", (16_400, 20), 200).save(wide, format="png")
-    assert predict([odd, wide, grey_image(tmp_path / "z.png")], tmp_path / "out", quick) == 1
+    assert predict([odd, video, wide, grey_image(tmp_path / "z.png")], tmp_path / "out", quick) == 1
     printed = capsys.readouterr()
     assert "could not be written" in printed.err and "b.webp" in printed.err and "2 faces in 2 files." in printed.out
+    assert "could not be read" in printed.err and "names are text; rename it" in printed.err
     table = (tmp_path / "out/predictions.csv").read_bytes()
     assert b"bad\xff.png" in table and b"z.png" in table and (tmp_path / "out" / odd.name).is_file()
 
@@ -189,6 +191,30 @@ def test_a_copy_of_the_same_name_goes_to_its_own_file(tmp_path: Path) -> None:
         source.touch()
     copies = {job.source.name: job.target.name for job in collect(sources, tmp_path / "out")}
     assert copies == {"a.gif": "a-2.png", "a.png": "a.png", "v.mov": "v-2.mp4", "v.mp4": "v.mp4"}
+
+
+def test_a_videos_timeline_does_not_replace_the_copy_of_a_picture(tmp_path: Path) -> None:
+    sources = [tmp_path / name for name in ("clip-timeline.png", "clip.mp4")]
+    for source in sources:
+        source.touch()
+    assert [job.target.name for job in collect(sources, tmp_path / "out")] == ["clip-timeline.png", "clip-2.mp4"]
+
+
+def test_a_copy_that_cannot_be_written_is_listed_and_the_others_are_made(
+    quick: EmotionRecognizer, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    whole = tmp_path / "v.avi"
+    writer = cv2.VideoWriter(str(whole), cv2.VideoWriter.fourcc(*"MJPG"), 10, (320, 240))
+    writer.write(np.full((240, 320, 3), 200, np.uint8))
+    writer.release()
+    out = tmp_path / os.fsdecode(b"out\xff")
+    assert predict([whole, grey_image(tmp_path / "z.png")], out, quick) == 1
+    printed = capsys.readouterr()
+    assert "folders whose names are text; give another --out" in printed.err and "1 face in 1 file." in printed.out
+    long = whole.rename(tmp_path / f"{'v' * 245}.avi")  # and no room for more in a name
+    assert predict([long, tmp_path / "z.png"], tmp_path / "out", quick) == 1
+    printed = capsys.readouterr()
+    assert "OpenCV and FFmpeg cannot write" in printed.err and "1 face in 1 file." in printed.out
 
 
 def test_a_video_that_breaks_off_is_named_and_its_beginning_kept(

@@ -40,6 +40,13 @@ def frozen(n_classes, size):
     body.trainable = False
     return keras.Model(image, keras.layers.Dense(n_classes)(body(image)))
 
+def frozen_in_a_wrapper(n_classes, size):
+    image = keras.Input((size, size, 1))
+    body = keras.Sequential([keras.layers.Conv2D(4, 3, strides=8), keras.layers.Flatten(), keras.layers.Dropout(0.5)])
+    body.trainable = False
+    strips = keras.layers.TimeDistributed(body)(keras.layers.Reshape((2, size // 2, size, 1))(image))
+    return keras.Model(image, keras.layers.Dense(n_classes)(keras.layers.Flatten()(strips)))
+
 def of_nine(n_classes, size):
     image = keras.Input((size, size, 1))
     return keras.Model(image, keras.layers.Dense(9)(keras.layers.Flatten()(image)))
@@ -102,14 +109,15 @@ def test_a_sequential_network_is_taken_as_its_graph(module: Path, tmp_path: Path
 FROZEN = replace(CONFIG, model="my_networks:frozen", model_options={})
 
 
-def test_layers_that_their_author_froze_stay_frozen(module: Path, faces: FaceDataset) -> None:
-    made = setup.prepare(FROZEN, faces)
-    before = [w.copy() for w in made.model.layers[1].get_weights()]
+@pytest.mark.parametrize(("name", "place"), [("frozen", 1), ("frozen_in_a_wrapper", 2)])
+def test_layers_that_their_author_froze_stay_frozen(module: Path, faces: FaceDataset, name: str, place: int) -> None:
+    made = setup.prepare(replace(FROZEN, model=f"my_networks:{name}"), faces)
+    before = [w.copy() for w in made.model.layers[place].get_weights()]
     for trainable in ("head", "all"):
         setup.compile_for(made, replace(FROZEN.phases[0], trainable=trainable))
         assert len(made.model.trainable_variables) == 2, "the head's kernel and bias"
     made.model.fit(setup.batches(made, FROZEN.phases[0], 0), verbose=0)
-    for one, other in zip(before, made.model.layers[1].get_weights(), strict=True):
+    for one, other in zip(before, made.model.layers[place].get_weights(), strict=True):
         np.testing.assert_array_equal(one, other)
 
 

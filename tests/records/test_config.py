@@ -151,6 +151,7 @@ def test_keys_are_stable() -> None:
         ({"keep": ("best_test",)}, "score_test=False. Declare the run final"),
         ({"monitor": "test"}, "score_test=False"),
         ({"mixup": -0.1}, "mixup is a number of at least 0; got -0.1"),
+        ({"label_smoothing": 1.5}, "label_smoothing is a number of at least 0 and below 1; got 1.5"),
         ({"cutmix": float("nan")}, "cutmix is a number of at least 0; got nan"),
         ({"weight_decay": -1.0}, "weight_decay is a number of at least 0"),
         ({"batch_size": 0}, "batch_size is a whole number, 1 or more; got 0"),
@@ -190,11 +191,12 @@ def test_phases_refuse(fields: dict[str, Any], message: str) -> None:
 
 
 def test_a_configuration_from_numpys_numbers_lists_and_paths_is_the_same() -> None:
-    plain = dataclasses.replace(BASE, seed=1, model_options={"width": 0.5, "weights": "a/b.h5"})
+    plain = dataclasses.replace(BASE, seed=1, model_options={"width": 0.5, "weights": "a/b.h5", "filters": [4, 8]})
     other = RunConfig(**{
         **{f.name: getattr(plain, f.name) for f in dataclasses.fields(plain)}, "seed": np.int64(1),
         "phases": [Phase(np.int32(p.epochs), p.learning_rate, p.schedule) for p in plain.phases],
-        "keep": list(plain.keep), "model_options": {"width": np.float64(0.5), "weights": Path("a/b.h5")},
+        "keep": list(plain.keep), "model_options": {
+            "width": np.float64(0.5), "weights": Path("a/b.h5"), "filters": (4, np.int64(8))},
     })  # fmt: skip
     assert other == plain and other.key == plain.key and hash(other) == hash(plain)
     assert RunConfig.from_dict(other.to_dict()) == other

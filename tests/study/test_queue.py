@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import time
 from collections.abc import Callable
@@ -23,6 +24,7 @@ from fer_utils.analysis.prices import experiments
 from fer_utils.data.splits import SplitSpec
 from fer_utils.files import locks
 from fer_utils.files.paths import store_for
+from fer_utils.files.writing import StorageError
 from fer_utils.records.config import Phase, RunConfig
 from fer_utils.study import costs, executors, protocols, queue, rows, speed_probe, tuning
 from fer_utils.study.rows import Item
@@ -347,6 +349,18 @@ def test_a_queue_takes_first_what_no_other_queue_is_at(jobs_of: Callable[..., Pa
         queue.run([Item("a", "b", (taken, free))])
     first, last = ((notes / f"seed{config.seed}-0").stat().st_mtime_ns for config in (free, taken))
     assert first < last
+
+
+def test_a_folder_that_another_user_owns_stops_no_other_run(
+    jobs_of: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def closed(folder: Path) -> bool:
+        raise StorageError(errno.EACCES, f"{folder} could not be written")
+
+    notes = jobs_of(workers.job_leaves_a_record)
+    (store_for("synthetic") / records.identify(TINY, "0123456789")).mkdir(parents=True)
+    monkeypatch.setattr(locks, "is_claimed", closed)
+    assert list(queue.run([Item("a", "b", seeds_of(0, 1))])) == ["done", "done"] and len(list(notes.iterdir())) == 2
 
 
 def test_what_fails_is_the_last_where_all_are_handed_over_and_the_next_where_few_are() -> None:

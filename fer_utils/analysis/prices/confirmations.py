@@ -48,9 +48,10 @@ def _settings(config: RunConfig) -> tuple[tuple[int, ...], str]:
 
 
 def _splits_alike(config: RunConfig, template: RunConfig) -> bool:
-    """Whether both hold out a share of images of the same size, or both go round in folds, however many."""
+    """Whether both hold out a share of images of the same size, or both go round in as many folds."""
     one, other = config.split, template.split
-    return one.kind == other.kind and (one.kind != "random" or one.test_size == other.test_size)
+    size = "test_size" if one.kind == "random" else "n_folds"
+    return one.kind == other.kind and getattr(one, size) == getattr(other, size)
 
 
 def follows(config: RunConfig, template: RunConfig) -> bool:

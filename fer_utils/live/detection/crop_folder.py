@@ -14,7 +14,7 @@ import numpy as np
 from tqdm import tqdm
 
 from fer_utils.data.readers import naming
-from fer_utils.files.writing import atomic
+from fer_utils.files.writing import atomic, reason
 from fer_utils.live.detection import crops, detectors
 from fer_utils.live.detection.detectors import Detector
 from fer_utils.live.faces import Box
@@ -121,7 +121,7 @@ def _one(path: Path, target: Path, detector: Detector, largest: bool, tally: Tal
         with atomic(target) as file:
             file.write(cv2.imencode(".png", face_of(frame, square))[1].data)
     except OSError as error:
-        tally.failed.append(f"could not be written: {target}: {error.strerror or error}")
+        tally.failed.append(f"could not be written: {target}: {reason(error)}")
         return [path, len(boxes), "", "", "", ""]
     tally.cropped += 1
     return [path, len(boxes), target, square.x, square.y, square.width]

@@ -83,8 +83,13 @@ def collect(folder: Path, class_names: Sequence[str], out: Path) -> list[tuple[P
 
 
 def _folders(folder: Path, out: Path) -> list[Path]:
+    """The folders of expressions; not one that `out` is or lies in, unless it is named after an expression."""
     inside = (path for path in folder.iterdir() if path.is_dir() and not path.name.startswith("."))
-    return sorted(path for path in inside if path.resolve() != out.resolve())
+    own = out.resolve()
+    return sorted(
+        path for path in inside
+        if path.resolve() != own and (naming.expression(path.name) or not own.is_relative_to(path.resolve()))
+    )  # fmt: skip
 
 
 def _loose(folder: Path) -> list[str]:

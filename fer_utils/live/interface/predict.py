@@ -13,7 +13,8 @@ import cv2
 import numpy as np
 from tqdm import tqdm
 
-from fer_utils.files.reading import printable
+from fer_utils.files.reading import is_text, printable
+from fer_utils.files.writing import reason
 from fer_utils.live.faces import Face
 from fer_utils.live.images import UnreadableError, read_image, write_image
 from fer_utils.live.interface import kinds
@@ -76,7 +77,7 @@ def predict(paths: Sequence[Path], out: Path, recognizer: EmotionRecognizer, ove
     out.mkdir(parents=True, exist_ok=True)
     tally = Outcome(failed=[line for path in paths if path.is_dir() for line in kinds.left_out(path, out)])
     stopped = _all(jobs, out, recognizer, tally)
-    print(f"{tally} Annotated copies and {TABLE} are in {out}.")
+    print(printable(f"{tally} Annotated copies and {TABLE} are in {out}."))
     for line in tally.failed:
         print(printable(line), file=sys.stderr)
     if stopped:
@@ -123,8 +124,8 @@ def collect(paths: Sequence[Path], out: Path) -> list[Job]:
     targets, taken = {}, {out / TABLE}
     for i in sorted(range(len(named)), key=lambda i: _suffix(named[i][0]) != named[i][0].suffix):
         source, place = named[i]
-        targets[i] = _free(out / place.with_suffix(_suffix(source)), taken)
-        taken |= {targets[i], *(_beside(targets[i]) if source.suffix.lower() in VIDEOS else ())}
+        targets[i] = _free(out / place.with_suffix(_suffix(source)), taken, source)
+        taken |= _written(targets[i], source)
     return [Job(source, targets[i]) for i, (source, _) in enumerate(named)]
 
 
@@ -142,10 +143,15 @@ def _suffix(source: Path) -> str:
     return suffix if suffix.lower() in IMAGES and suffix.lower() not in (".gif", *AVIF) else ".png"
 
 
-def _free(target: Path, taken: set[Path]) -> Path:
-    """The target, numbered if another file of this call has it already."""
+def _free(target: Path, taken: set[Path], source: Path) -> Path:
+    """The target, numbered if another file of this call has it, or what is written beside it, already."""
     numbered = (target.with_stem(f"{target.stem}-{number}") for number in range(2, len(taken) + 3))
-    return next(path for path in (target, *numbered) if path not in taken)
+    return next(path for path in (target, *numbered) if not _written(path, source) & taken)
+
+
+def _written(target: Path, source: Path) -> set[Path]:
+    """All files that are written of one that is read."""
+    return {target, *(_beside(target) if source.suffix.lower() in VIDEOS else ())}
 
 
 def _check_targets(jobs: Sequence[Job], out: Path, overwrite: bool) -> None:
@@ -154,8 +160,8 @@ def _check_targets(jobs: Sequence[Job], out: Path, overwrite: bool) -> None:
     read = {job.source.resolve() for job in jobs}
     if same := [job.target for job in jobs if job.target.resolve() in read]:
         raise ValueError(f"A copy is never written over what is read; {same[0]} would be. Give another --out.")
-    timelines = [path for job in jobs if job.source.suffix.lower() in VIDEOS for path in _beside(job.target)]
-    there = [path for path in (out / TABLE, *(job.target for job in jobs), *timelines) if path.exists()]
+    files = sorted(path for job in jobs for path in _written(job.target, job.source))
+    there = [path for path in (out / TABLE, *files) if path.exists()]
     if there and not overwrite:
         raise ValueError(
             f"Nothing is overwritten without --overwrite; {there[0]} and {len(there) - 1} others are there already. "
@@ -173,7 +179,7 @@ def _one(job: Job, recognizer: EmotionRecognizer, table: Any, tally: Outcome) ->
         tally.failed.append(f"could not be read: {job.source}: {error}")
         return
     except OSError as error:
-        tally.failed.append(f"could not be written: {job.target}: {error.strerror or error}")
+        tally.failed.append(f"could not be written: {job.target}: {reason(error)}")
         return
     tally.files += 1
     tally.faces += n_faces
@@ -182,7 +188,7 @@ def _one(job: Job, recognizer: EmotionRecognizer, table: Any, tally: Outcome) ->
 
 def _image(job: Job, recognizer: EmotionRecognizer, table: Any) -> int:
     image = read_image(job.source)
-    faces = recognizer(image)
+    faces = recognizer(image, "bgr")
     write_image(job.target, draw(image, faces, recognizer.notice))
     table.writerows(_row(job.source, 0, 0.0, face) for face in faces)
     tqdm.write(printable(f"{job.source}: {_said(faces)}"))
@@ -233,10 +239,12 @@ def _even(image: np.ndarray) -> np.ndarray:
 
 
 def _writer(path: Path, rate: float, shape: tuple[int, ...]) -> cv2.VideoWriter:
+    if not is_text(path):
+        raise OSError("OpenCV writes videos into folders whose names are text; give another --out")
     code = cv2.VideoWriter.fourcc(*("MJPG" if path.suffix.lower() == ".avi" else "mp4v"))
     writer = cv2.VideoWriter(str(path), code, rate, (shape[1], shape[0]))
     if not writer.isOpened():
-        raise ValueError(f"Videos are written by OpenCV and FFmpeg, which cannot write {path}. Is there room?")
+        raise OSError(f"OpenCV and FFmpeg cannot write {path.name}; is there room?")
     return writer
 
 

@@ -19,7 +19,7 @@ from types import TracebackType
 import cv2
 import numpy as np
 
-from fer_utils.files.reading import one_line
+from fer_utils.files.reading import is_text, one_line
 from fer_utils.live.faces import Frame
 from fer_utils.live.images import MAX_PIXELS
 
@@ -144,6 +144,8 @@ class VideoFile(_Captured):
         path = Path(path)
         if not path.is_file():
             raise SourceError(f"A video is a file; {path} is not there.")
+        if not is_text(path):
+            raise SourceError("OpenCV opens videos whose names are text; rename it.")
         try:
             with _quiet():
                 capture = cv2.VideoCapture(str(path.absolute()))

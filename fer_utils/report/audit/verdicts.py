@@ -76,17 +76,23 @@ _DATA = {"fer2013": "FER2013", "ckplus": "CK+48"}
 
 
 def _groups(claim: Claim, protocol: str, store: Path | None) -> list[list[Record]]:
-    """Records that answer for a claim: the report's own settings first, then modified ones; longest trained first."""
+    """Records that answer for a claim: the report's own settings first, the longest trained, then those in float32."""
     changes = {"loss": claim.loss} | ({"augmentation": "none"} if claim.augmented is False else {})
     templates = headlines.described(claim, protocol, **changes)
     found = study.on_record(claim.model, claim.dataset, protocol, store=store)
-    found = [record for record in found if any(confirmations.follows(record.config, one) for one in templates)]
+    found = [record for record in found if any(confirmations.follows(record.config, one) for one in templates)
+             and record.config.split.max_train is None]  # fmt: skip
     folds = "5-fold" in claim.what
     if protocol == "reported":
         found = [r for r in found if (r.config.split.kind == "kfold") == folds]
     elif _part(claim) == "training":
         found = []
-    return sorted(complete(found), key=lambda g: (bool(headlines.modified(g[0].config)), -g[0].config.epochs))
+
+    def order(group: list[Record]) -> tuple[bool, int, bool]:
+        config = group[0].config
+        return bool(headlines.modified(config)), -config.epochs, bool(config.precision_note)
+
+    return sorted(complete(found), key=order)
 
 
 def _part(claim: Claim) -> str:
