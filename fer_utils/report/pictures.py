@@ -36,10 +36,10 @@ class Picture(NamedTuple):
 def pictures(shelf: Shelf) -> dict[str, Picture]:
     """By file name in `reports/` what the records say for each figure."""
     lines, prices = headlines.lines(shelf), priced(tables.on_record(shelf.measurements.parent / "runs"))
-    return {
-        "five_reports.png": Picture(one_page.numbers(lines), lambda: one_page.figure(lines)),
-        "prices.png": Picture(_price_numbers(prices), lambda: _price_figure(prices)),
-    }
+    found = {"five_reports.png": Picture(one_page.numbers(lines), lambda: one_page.figure(lines))}
+    if prices:
+        found["prices.png"] = Picture(_price_numbers(prices), lambda: _price_figure(prices))
+    return found
 
 
 def draw(path: Path, picture: Picture) -> bool:
