@@ -55,47 +55,50 @@ def _name(record: Record, views: str) -> str:
     return _NAMES[views].format(record.id)
 
 
-def mirrored(runs: Sequence[Record], root: str | Path | None = None) -> bool:
-    """Whether the mirror images of all these runs are on record, after measuring them where that can be done here."""
-    found = []
-    for record in runs:
-        try:
-            found.append(averaged(record, root))
-        except FileNotFoundError:
-            found.append(None)
-    return all(found)
+def known(runs: Sequence[Record], views: str, root: str | Path | None = None) -> bool:
+    """Whether these averages of all these runs are on record, after measuring them where that can be done here.
+
+    Args:
+        runs: finished runs.
+        views: `"one"`, which every record holds, `"mirror"` or `"six"`.
+        root: where their datasets lie.
+    """
+    try:
+        return views == "one" or all(averaged(record, root, views) for record in runs)
+    except FileNotFoundError:
+        return False
 
 
-def ensemble(runs: Sequence[Record], part: str = "test", mirrored: bool = False) -> Pooled:
+def ensemble(runs: Sequence[Record], part: str = "test", views: str = "one") -> Pooled:
     """The mean of several networks' probabilities on the same images.
 
     Args:
         runs: finished runs on the same split; any networks, any seeds.
         part: `"validation"` or `"test"`.
-        mirrored: take each network's mean over an image and its mirror image, which must be on record (`averaged`).
+        views: of each network, see `averaged`; `"one"` for the images as they are.
 
     Returns:
         Labels, and as logits the logarithms of the mean probabilities, float64 (n, k).
 
     Raises:
-        ValueError: no runs, runs on different splits, or one whose mirror images were not measured.
+        ValueError: no runs, runs on different splits, or one whose views were not measured.
     """
     splits_here = {record.run["split"]["hash"] for record in runs}
     if len(splits_here) != 1:
         counted = f"got {len(runs)} runs on {len(splits_here)}"
         raise ValueError(f"An ensemble's runs share one split; {counted}. Leave some out.")
     first = pool(runs[:1], part)
-    shares = np.mean([metrics.softmax(_logits(record, part, mirrored)) for record in runs], axis=0)
+    shares = np.mean([metrics.softmax(_logits(record, part, views)) for record in runs], axis=0)
     return Pooled(first.labels, np.log(np.maximum(shares, 1e-12)), first.subjects, first.class_names)
 
 
-def _logits(record: Record, part: str, mirrored: bool) -> np.ndarray:
-    if not mirrored:
+def _logits(record: Record, part: str, views: str) -> np.ndarray:
+    if views == "one":
         return record.predictions(part)[1]
-    found = on_record(record)
+    found = on_record(record, views)
     if not found or part not in found.arrays:
         raise ValueError(
-            f"Mirror images are averaged where they were measured; those of {record.id} were not, on {part}. Measure "
+            f"Views are averaged where they were measured; those of {record.id} ({views}) were not, on {part}. Measure "
             "them with ensembling.averaged, test images of final runs alone (score_test=True)."
         )
     return found.arrays[part].astype(np.float64)

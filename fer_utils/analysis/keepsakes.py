@@ -52,11 +52,17 @@ AFTERWARDS = (due, take)
 
 
 def _all(record: Record, **options: Any) -> list[Measurement | None]:
-    """Every measurement of a run, None where it is missing; none without weights, or of runs that price a shortcut."""
+    """Every measurement of a run, None where it is missing; none without weights, or of runs that price a shortcut.
+
+    Of a run that is not final there are averages over views alone, on validation images, by which it may be chosen.
+    """
     config = record.config
-    answers = config.score_test and config.protocol in ("reported", "sound")
-    if not answers or not weights.are_here(record):
+    if config.protocol not in ("reported", "sound") or not weights.are_here(record):
         return []
+    views = ("mirror", "six") if config.model in protocols.OWN else ()
+    averages = [_averaged(record, name, **options) for name in views]
+    if not config.score_test:
+        return averages
     found = [_calibrated(record, options.get("compute_missing", True))]
     part = "validation" if record.run["split"].get("validation") else "test"
     if config.seed == 0:
@@ -66,7 +72,7 @@ def _all(record: Record, **options: Any) -> list[Measurement | None]:
             found.append(trained_networks.measured("gates", record, _gates, part, limit=IMAGES, **options))
     if config.model in protocols.OWN:
         stress = partial(trained_networks.measured, "stress", record, trained_networks.stress, "test", **options)
-        found += [stress(limit=IMAGES), stress(), *(_averaged(record, v, **options) for v in ("mirror", "six"))]
+        found += [stress(limit=IMAGES), stress(), *averages]
     return found
 
 

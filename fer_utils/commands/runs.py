@@ -1,4 +1,4 @@
-"""`runs`, `rerun` and `tables`: what is on record; `execute` a notebook, `compare` editions; `export` a network."""
+"""`runs`, `rerun`, `declare`, `tables`: what is on record; `execute` and `compare` notebooks; `export` a network."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ def add(commands: argparse._SubParsersAction) -> None:
     """Add this module's commands to the command line."""
     _add_runs(commands)
     _add_rerun(commands)
+    _add_declare(commands)
     _add_tables(commands)
     _add_execute(commands)
     _add_compare(commands)
@@ -36,6 +37,14 @@ def _add_rerun(commands: argparse._SubParsersAction) -> None:
     parser.add_argument("--root", type=Path, help="where the dataset lies")
     parser.add_argument("--out", type=Path, help="folder for the new records (default: reports/quick/reruns)")
     parser.set_defaults(command=_rerun)
+
+
+def _add_declare(commands: argparse._SubParsersAction) -> None:
+    parser = commands.add_parser("declare", help="declare a run final: score its test images, once, and record that")
+    parser.add_argument("id", help="a run chosen on validation images, its weights on this machine")
+    parser.add_argument("--store", type=Path, default=reports_root() / "runs", help="folder of records")
+    parser.add_argument("--root", type=Path, help="where the dataset lies")
+    parser.set_defaults(command=_declare)
 
 
 def _add_tables(commands: argparse._SubParsersAction) -> None:
@@ -101,12 +110,31 @@ def _readable(record: Record) -> bool:
         return False
 
 
-def _rerun(options: argparse.Namespace) -> int:
-    from fer_utils import records, study
+def _named(options: argparse.Namespace) -> Record:
+    """The finished run that a command names."""
+    from fer_utils import records
 
     if not records.is_done(options.store / options.id):
         raise ValueError(f"A run is named by its id; {options.store} has no finished {options.id!r}. See `runs`.")
-    before = records.Record(options.store / options.id)
+    return records.Record(options.store / options.id)
+
+
+def _declare(options: argparse.Namespace) -> int:
+    from fer_utils import study
+    from fer_utils.analysis import keepsakes
+    from fer_utils.training import final
+
+    record = final.declare(_named(options), options.root)
+    print(study.listing([record]).to_string(index=False))
+    for found in keepsakes.take(record, options.root):
+        print(found.path)
+    return 0
+
+
+def _rerun(options: argparse.Namespace) -> int:
+    from fer_utils import study
+
+    before = _named(options)
     print(study.cost(before), flush=True)
     print(study.rerun(before, study.free_store(before, options.out), options.root))
     return 0

@@ -236,6 +236,10 @@ def stronger(model: str, seeds: Sequence[int] = (0,), dataset: str = "fer2013", 
     return [replace(base, seed=seed, **changes) for seed in seeds]
 
 
+VARIANT = "variant"
+"""The label of runs that answer for no report and stand for no system."""
+
+
 def serves(config: RunConfig, protocol: str) -> bool:
     """Whether a run answers for a protocol: it is labelled so, or the protocol would train the same.
 

@@ -36,7 +36,7 @@ class Trial:
     def config(self) -> RunConfig:
         """The short training, in bfloat16 unless that is the change; the test part is not scored."""
         base = {"phases": SHORT, "precision": "mixed_bfloat16", "score_test": False}
-        (config,) = protocols.compact(**base)
+        (config,) = protocols.compact(**base, protocol=protocols.VARIANT)
         return replace(config, **self.changes)
 
 

@@ -31,7 +31,6 @@ with AMX train in 150 minutes. Such a row is shown as reduced."""
 
 _MODELS = ("iitk2023_model1", "iitk2023_model2")
 _MODEL1, _MODEL2 = _MODELS
-_VARIANT = "variant"  # a protocol's label for runs that answer for no report
 
 
 @dataclass(frozen=True)
@@ -146,7 +145,7 @@ def _once(model: str, seeds: Sequence[int]) -> list[RunConfig]:
 
 
 def _quicker(configs: Sequence[RunConfig]) -> list[RunConfig]:
-    return [replace(config, precision="mixed_bfloat16", protocol=_VARIANT) for config in configs]
+    return [replace(config, precision="mixed_bfloat16", protocol=protocols.VARIANT) for config in configs]
 
 
 def _losses(dataset: str, seeds: Sequence[int]) -> list[RunConfig]:
@@ -217,7 +216,7 @@ def stratified(dataset: str) -> list[RunConfig]:
 def held_out(model: str, test_size: float, seeds: Sequence[int] = SEEDS) -> list[RunConfig]:
     """A system on CK+48 as reported but for the size of its test part, which the report does not state."""
     runs = _configs(model, "ckplus", "reported", seeds)
-    return [replace(run, split=replace(run.split, test_size=test_size), protocol=_VARIANT) for run in runs]
+    return [replace(run, split=replace(run.split, test_size=test_size), protocol=protocols.VARIANT) for run in runs]
 
 
 def copies(model: str, seeds: Sequence[int] = SEEDS, epochs: int = 20) -> list[RunConfig]:

@@ -5,7 +5,7 @@ Comes in: a `RunConfig` and a dataset. Goes out: a `Record`, and beside it the w
 Read it in this order: `setup` builds what a configuration asks for, `loop` trains it epoch by epoch, `checkpoint` keeps
 a training that may be killed, `scoring` predicts with the kept weights. `backend` and `devices` hold what Keras's
 backends and several devices need, `faster_layers` makes a step on a CPU faster, `averaging` averages weights over
-steps, `weights` finds trained ones again.
+steps, `weights` finds trained ones again, `final` scores the test part of a run after it was chosen.
 """
 
 from __future__ import annotations

@@ -64,10 +64,14 @@ def adopt(parent: Record, folder: Path) -> bool:
     if not all(path.is_file() for path in weights):
         return False
     for source in (*weights, parent.path / "checkpoint.npz"):  # the checkpoint last: with it the run counts as begun
-        target = folder / source.relative_to(parent.path)
-        with source.open("rb") as content, atomic(target) as file:
-            shutil.copyfileobj(content, file)
+        copy(source, folder / source.relative_to(parent.path))
     return True
+
+
+def copy(source: Path, target: Path) -> None:
+    """Copy a file; the copy appears whole or not at all."""
+    with source.open("rb") as content, atomic(target) as file:
+        shutil.copyfileobj(content, file)
 
 
 def load_state(path: Path) -> State | None:

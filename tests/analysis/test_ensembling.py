@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -48,10 +49,10 @@ def test_a_run_that_is_not_final_is_measured_on_validation_alone(tmp_path: Path)
 def test_mirror_images_are_averaged_where_they_were_measured(tmp_path: Path) -> None:
     record = run(replace(CONFIG, score_test=False), store=tmp_path / "runs")
     ensembling.averaged(record)
-    assert len(ensembling.ensemble([record], "validation", mirrored=True).labels)
+    assert len(ensembling.ensemble([record], "validation", "mirror").labels)
     final = replace(record.config, score_test=True)
     with pytest.raises(ValueError, match=r"were not, on test\. Measure them .* final runs alone"):
-        ensembling._logits(SimpleNamespace(config=final, id=record.id, path=record.path), "test", True)
+        ensembling._logits(SimpleNamespace(config=final, id=record.id, path=record.path), "test", "mirror")
     with pytest.raises(ValueError, match="views is one of one, mirror, six; got 'ten'"):
         ensembling.averaged(record, views="ten")
 
@@ -79,10 +80,18 @@ def test_an_ensemble_is_the_mean_of_probabilities(tmp_path: Path) -> None:
     assert table.shape == (2, 2) and (np.diag(table) == 0).all() and table[0, 1] == table[1, 0]
     assert table[0, 1] == np.mean(shares[0].argmax(1) != shares[1].argmax(1))
     with pytest.raises(ValueError, match="were not, on test"):
-        ensembling.ensemble(members, mirrored=True)
+        ensembling.ensemble(members, views="mirror")
+    assert ensembling.known(members, "one") and ensembling.known(members, "mirror")
     mirrored = [ensembling.averaged(member).arrays["test"].astype(float) for member in members]
     expected = np.mean([metrics.softmax(logits) for logits in mirrored], axis=0)
-    np.testing.assert_allclose(metrics.softmax(ensembling.ensemble(members, mirrored=True).logits), expected, atol=1e-9)
+    found = metrics.softmax(ensembling.ensemble(members, views="mirror").logits)
+    np.testing.assert_allclose(found, expected, atol=1e-9)
+
+
+def test_views_are_not_known_without_weights(tmp_path: Path) -> None:
+    record = run(CONFIG, store=tmp_path / "runs")
+    shutil.rmtree(record.path / "weights")
+    assert ensembling.known([record], "one") and not ensembling.known([record], "six")
 
 
 def test_an_ensemble_needs_one_split(tmp_path: Path) -> None:

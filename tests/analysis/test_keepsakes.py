@@ -17,6 +17,7 @@ from fer_utils.evaluation import calibration
 from fer_utils.live.measurements import bench
 from fer_utils.records import Measurement, Record
 from fer_utils.records.config import Phase, RunConfig
+from fer_utils.study import protocols
 from fer_utils.training import run, weights
 
 TINY = RunConfig(
@@ -81,6 +82,17 @@ def test_runs_that_answer_for_no_system_are_left_alone(
 ) -> None:
     monkeypatch.setitem(trained.__dict__, "config", replace(TINY, **change))
     assert not keepsakes.due(trained) and keepsakes.take(trained) == [] and not bench.latency_due(trained)
+
+
+def test_a_contender_that_is_not_final_has_its_averages_on_validation(
+    trained: Record, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(trained.__dict__, "config", replace(TINY, score_test=False))
+    monkeypatch.setattr(protocols, "OWN", ("tiny",))
+    assert keepsakes.due(trained)
+    found = keepsakes.take(trained)
+    assert {m.path.name.partition("-fer")[0].partition("-syn")[0] for m in found} == {"flips", "six-views"}
+    assert all(m.arrays.keys() == {"validation"} for m in found) and not keepsakes.due(trained)
 
 
 def test_the_gates_of_an_attention_are_means_of_classes() -> None:

@@ -22,6 +22,7 @@ def test_each_differs_from_the_first_in_one_thing() -> None:
 def test_they_are_short_and_read_no_test_image() -> None:
     for trial in recipes.TRIALS:
         config = trial.config
+        assert not any(protocols.serves(config, name) for name in ("reported", "sound")), "it stands for no system"
         assert not config.score_test and config.monitor == "validation" and config.split == SplitSpec("usage")
         assert 10 <= config.epochs <= 20 or trial.changes.keys() == {"phases"}
         assert models.build(config.model, size=None, **config.model_options).input_shape == (None, None, None, 1)

@@ -1,0 +1,51 @@
+"""A run declared final after it was chosen: its test part is scored with the weights that it kept."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+from fer_utils import records
+from fer_utils.data import load, splits
+from fer_utils.files import locks
+from fer_utils.records import Record
+from fer_utils.training import checkpoint, scoring, setup, weights
+
+
+def declare(record: Record, root: str | Path | None = None) -> Record:
+    """Score the test part with the weights that a run kept, and record that as a run of its own; nothing is trained.
+
+    Who chose among runs on validation images alone reads the test images of the chosen one so, once.
+
+    Args:
+        record: a finished run that did not score them (`score_test=False`), its weights on this machine.
+        root: where its dataset lies, see `fer_utils.data.load`.
+
+    Returns:
+        The final record, whose parent is the run; the one on record where it was declared before.
+
+    Raises:
+        ValueError: the run is final already, or the dataset is not the one that it was trained on.
+        FileNotFoundError: the weights or the dataset are not here.
+    """
+    before = record.config
+    if before.score_test:
+        raise ValueError(f"A run is declared final once; {record.id} has scored its test part. Name another.")
+    config = replace(before, score_test=True)
+    if found := records.find(config, record.path.parent, fingerprint := record.run["dataset"]["fingerprint"]):
+        return found
+    files = {name: weights.path(record, name) for name in record.kept}
+    dataset = load(config.dataset, root, **config.dataset_options)
+    if dataset.fingerprint != fingerprint:
+        raise ValueError(
+            f"A run is scored on the data that it was trained on ({fingerprint}); got {dataset.fingerprint}. Give the "
+            "folder of that copy (--root)."
+        )
+    model, split = setup.rebuild(config, dataset.n_classes), splits.make(dataset, config.split)
+    folder = record.path.parent / records.identify(config, fingerprint)
+    with locks.claim(folder):
+        for name, source in files.items():
+            checkpoint.copy(source, records.weights_path(folder, name, record.run["kept_epochs"][name]))
+        said = {**record.run, "id": folder.name, "parent": record.id, "config": config.to_dict()}
+        records.write(folder, said, record.history, scoring.predictions(model, files, dataset, split, score_test=True))
+    return Record(folder)
