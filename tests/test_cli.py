@@ -52,7 +52,7 @@ def test_runs_lists_and_verifies(store: Path, capsys: pytest.CaptureFixture[str]
 def test_runs_can_show_those_that_scored_a_test_set_alone(store: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["runs", str(store), "--scored", "test"]) == 0
     printed = capsys.readouterr().out
-    assert "Synthetic faces, folds by subjects: 2 runs.\n" in printed
+    assert "Synthetic faces, folds by subjects: 2 runs of 2 systems.\n" in printed
     assert "-s3-" in printed and "-s4-" not in printed and "2 runs, 2 scored" in printed
 
 

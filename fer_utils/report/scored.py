@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import pandas as pd
-
 from fer_utils.analysis.eda import TITLES
 from fer_utils.records import Record
 from fer_utils.records.config import RunConfig
+from fer_utils.study import by_configuration
 
 PRIVATE_TEST = "FER2013, PrivateTest"
 EARLIER_TRIAL = (
@@ -34,7 +33,19 @@ def ever(records: Sequence[Record]) -> list[Record]:
 
 
 def sentences(records: Sequence[Record]) -> list[str]:
-    """How many runs scored which test images, a sentence each; PrivateTest's names what left no record."""
-    counts = pd.Series([test_part(record.config) for record in ever(records)], dtype=str).value_counts()
+    """How many runs of how many systems scored which test images, a sentence each.
+
+    A system is a configuration but for seed and fold. The sentence on PrivateTest names what left no record, too.
+    """
+    by_part: dict[str, list[Record]] = {}
+    for record in ever(records):
+        by_part.setdefault(test_part(record.config), []).append(record)
     earlier = {PRIVATE_TEST: f", and {EARLIER_TRIAL}"}
-    return [f"{part}: {n} runs{earlier.get(part, '')}." for part, n in counts.sort_index().items()]
+    return [
+        f"{part}: {_counted(found, 'run')} of {_counted(by_configuration(found), 'system')}{earlier.get(part, '')}."
+        for part, found in sorted(by_part.items())
+    ]
+
+
+def _counted(things: Sequence[object], name: str) -> str:
+    return f"{len(things)} {name}{'s' * (len(things) != 1)}"

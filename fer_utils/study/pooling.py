@@ -13,6 +13,8 @@ from fer_utils.evaluation import intervals, metrics, statistics
 from fer_utils.evaluation.right_answers import RightAnswers, counted, stacked
 from fer_utils.evaluation.statistics import Interval
 from fer_utils.records import Record
+from fer_utils.records.config import RunConfig
+from fer_utils.study import protocols, recipes
 
 EPOCHS = {
     "last": "last epoch", "best_validation": "epoch chosen on validation", "best_test": "epoch CHOSEN ON TEST",
@@ -77,11 +79,17 @@ def by_configuration(records: Sequence[Record]) -> list[list[Record]]:
 def by_name(records: Iterable[Record]) -> dict[str, list[Record]]:
     """Groups of `by_configuration` under the names of their networks; the same run given twice counts once.
 
-    Where a network has several configurations, its epochs tell them apart, and where these are equal too, their key.
+    Where a network has several configurations, what differs tells them apart: the recipe of one of the study's own, the
+    epochs of others, and where these are equal too, their key.
     """
     groups = by_configuration(list({record.id: record for record in records}.values()))
     firsts = [group[0].config for group in groups]
-    for name in (lambda c: c.model, lambda c: f"{c.model}, {c.epochs} epochs", lambda c: f"{c.model} {c.key}"):
+
+    def recipe(config: RunConfig) -> str:
+        own = config.model in protocols.OWN
+        return ", ".join(filter(None, (config.model, recipes.changed(config) if own else f"{config.epochs} epochs")))
+
+    for name in (lambda c: c.model, recipe, lambda c: f"{c.model} {c.key}"):
         names = [name(config) for config in firsts]
         if len(set(names)) == len(names):
             break

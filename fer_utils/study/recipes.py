@@ -6,11 +6,36 @@ All are trained on Training and judged on PublicTest alone; none scores PrivateT
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
-from fer_utils.records.config import Phase, RunConfig
+from fer_utils.records.config import Phase, RunConfig, in_words
 from fer_utils.study import protocols
+
+_LABELS = ("model", "dataset", "split", "seed", "report", "protocol", "score_test", "keep")
+
+
+def changed(config: RunConfig) -> str:
+    """How the recipe of one of the study's own networks differs from `protocols.compact`, in words; "" if not at all.
+
+    Example:
+        >>> changed(replace(protocols.compact()[0], cutmix=1.0, model_options={"width": 1.4}))
+        'width 1.4, cutmix 1'
+    """
+    (plain,) = protocols.compact()
+    names = [spec.name for spec in fields(config) if spec.name not in _LABELS]
+    differing = {name: getattr(config, name) for name in names if getattr(config, name) != getattr(plain, name)}
+    words = [in_words(differing.pop(name, {})) for name in ("model_options", "dataset_options")]
+    if phases := differing.pop("phases", ()):
+        sizes = "/".join(dict.fromkeys(f"{phase.size or 48}" for phase in phases))
+        words.append(f"{config.epochs} epochs at {sizes} px")
+    if teachers := differing.pop("teachers", ()):
+        words.append(f"taught by {len(teachers)} network{'s' * (len(teachers) > 1)}")
+    words += [config.precision_note.strip(", ")] if differing.pop("precision", "") else []
+    words += [f"{name.replace('_', ' ')} {value:g}" if isinstance(value, (int, float)) else f"{name} {value}".strip()
+              for name, value in differing.items()]  # fmt: skip
+    return ", ".join(filter(None, words))
+
 
 SHORT = (
     Phase(6, 0.1, "cosine", warmup_epochs=1, size=32, final_rate=0.05),
