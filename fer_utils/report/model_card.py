@@ -48,12 +48,3 @@ def classes(record: Record) -> pd.DataFrame:
         for name, row in recalls.iterrows()
     ]  # fmt: skip
     return pd.DataFrame(rows, columns=["expression", "images", "precision, %", "recall, % [95 %]"])
-
-
-def shipped() -> Record:
-    """The run whose network ships with the package."""
-    from fer_utils.files.paths import project_root
-    from fer_utils.live.network import engines
-
-    name = engines.load().description.record
-    return Record(project_root() / "reports/runs" / name)

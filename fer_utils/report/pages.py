@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from fer_utils import records
+from fer_utils import records, study
 from fer_utils.analysis import ensembling
 from fer_utils.analysis.prices import tables
 from fer_utils.analysis.prices.experiments import PROTOCOL
@@ -212,7 +212,7 @@ def _workers(growth_path: Path) -> str:
 
 def blocks(store: Path) -> dict[str, str]:
     """What `make tables` writes between the markers of a page, by the block's name: see `PAGES`."""
-    shipped, lines = model_card.shipped(), headlines.lines(records_index.read(store.parent))
+    shipped, lines = study.shipped(), headlines.lines(records_index.read(store.parent))
     return {
         "summary": one_page.summary(lines),
         "claims": one_page.markdown(lines),

@@ -20,6 +20,7 @@ from fer_utils.study.runs import (
     on_record,
     rerun,
     run_study,
+    shipped,
     siblings,
     with_weights,
 )
@@ -44,6 +45,7 @@ __all__ = [
     "result",
     "results_table",
     "run_study",
+    "shipped",
     "siblings",
     "with_weights",
 ]

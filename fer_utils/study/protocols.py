@@ -212,6 +212,11 @@ def compact(seeds: Sequence[int] = (0,), **changes: Any) -> list[RunConfig]:
     return [replace(base, seed=seed, **changes) for seed in seeds]
 
 
+def ships() -> RunConfig:
+    """The training whose network ships with the package; another network is shipped by another answer here."""
+    return compact()[0]
+
+
 STRONG = ("strong_residual", "strong_plain")
 """Networks of the stronger system."""
 

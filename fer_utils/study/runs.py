@@ -20,9 +20,8 @@ from fer_utils.files.paths import project_root, reports_root, store_for
 from fer_utils.files.writing import StorageError
 from fer_utils.records import Record, find, find_all, is_done
 from fer_utils.records.config import RunConfig
-from fer_utils.study import executors
+from fer_utils.study import executors, protocols
 from fer_utils.study.pooling import pool
-from fer_utils.study.protocols import serves
 
 
 class StudyError(RuntimeError):
@@ -199,7 +198,12 @@ def matching(
         raise ValueError(f"Runs are found by fields of RunConfig; got {', '.join(sorted(unknown))}. Leave them out.")
     wanted = {name: value for name, value in {"model": model, "dataset": dataset}.items() if value is not None} | fields
     found = [r for r in runs if all(getattr(r.config, name) == value for name, value in wanted.items())]
-    return [r for r in found if protocol is None or serves(r.config, protocol)]
+    return [r for r in found if protocol is None or protocols.serves(r.config, protocol)]
+
+
+def shipped() -> Record:
+    """The run whose network ships with the package, with or without its weights."""
+    return find(protocols.ships(), project_root() / "reports/runs")
 
 
 def available(

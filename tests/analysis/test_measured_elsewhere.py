@@ -9,7 +9,6 @@ import pytest
 
 from fer_utils import study
 from fer_utils.analysis import cross_dataset, features
-from fer_utils.report import model_card
 from fer_utils.study import protocols
 
 MODEL = "iitk2023_model2"
@@ -42,7 +41,7 @@ def test_what_is_not_on_record_is_none(nowhere: Path) -> None:
 
 
 def test_answers_to_another_dataset_are_loaded_from_their_record(nowhere: Path) -> None:
-    found = cross_dataset.measured([model_card.shipped()], "ckplus", root=nowhere)
+    found = cross_dataset.measured([study.shipped()], "ckplus", root=nowhere)
     assert found.values["trained_on"] == "fer2013" and found.values["left_out"] == {"contempt": 54}
     right = found.arrays["among_shared"] == found.arrays["labels"]
     assert np.isclose(cross_dataset.away(found.arrays).estimate, right.mean())
