@@ -13,7 +13,10 @@ import numpy as np
 import pandas as pd
 
 REPORTS = Path(__file__).resolve().parents[2] / "reports"
-_ABSENT = {"start_from": "", "augmentation_rare": "", "augmentation_strength": 1.0, "precision": "float32"}
+_ABSENT = {
+    "start_from": "", "augmentation_rare": "", "augmentation_strength": 1.0, "precision": "float32", "mixup": 0.0,
+    "cutmix": 0.0, "weight_averaging": 0.0, "teachers": [], "teaching": 0.0,
+}  # fmt: skip
 _ABSENT_IN_PHASES = {"schedule": "constant", "warmup_epochs": 0.0, "size": None, "trainable": "all", "final_rate": 0.0}
 
 
