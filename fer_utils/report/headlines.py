@@ -21,7 +21,7 @@ from fer_utils.records.config import RunConfig, in_words
 from fer_utils.report.audit import claims
 from fer_utils.report.audit.claims import Claim
 from fer_utils.report.records_index import Shelf
-from fer_utils.study import protocols
+from fer_utils.study import protocols, recipes
 from fer_utils.study.pooling import EPOCHS, complete, of_common_seeds, result, right_answers
 
 REPORTED, SOUND, TRAINING = "re-run as reported", "sound", "scored on its training images"
@@ -161,26 +161,24 @@ def _all_lines(shelf: Shelf) -> tuple[Line, ...]:
 
 
 def own(shelf: Shelf) -> list[Line]:
-    """The study's own systems on CK+48 and FER2013, as far as they are on record."""
+    """The study's own systems on CK+48 and FER2013 that were declared final; every recipe is a system of its own."""
     found: dict[tuple[str, str, str], list[Measured]] = {}
     for model in protocols.OWN:
         for group in complete(shelf.find(model, None, "sound", score_test=True)):
             config = group[0].config
-            if config.dataset in ("ckplus", "fer2013") and _is_own(config):
-                source = config.start_from.split("-")[0]
-                detail = f"pre-trained on {TITLES[source]}" if source else "from random weights"
+            if config.dataset in ("ckplus", "fer2013") and config.split.max_train is None:
+                detail = _in_detail(config)
                 found.setdefault((config.dataset, model, detail), []).append(_measured(group, None))
     keys = sorted(found, key=lambda key: (key[0], protocols.OWN.index(key[1]), key[2]))
     return [Line(model, detail, data, None, {SOUND: _ranked(found[data, model, detail])})
             for data, model, detail in keys]  # fmt: skip
 
 
-def _is_own(config: RunConfig) -> bool:
-    """On FER2013 the recipe alone stands for a system, so that a variant of it does not."""
-    if config.dataset != "fer2013":
-        return config.split.max_train is None
-    (recipe,) = protocols.stronger(config.model) if config.model in protocols.STRONG else protocols.compact()
-    return replace(config, seed=0).key == recipe.key
+def _in_detail(config: RunConfig) -> str:
+    """What a network of the study starts from, and on FER2013 what its recipe changes in `protocols.compact`."""
+    source = config.start_from.split("-")[0]
+    start = f"pre-trained on {TITLES[source]}" if source else "from random weights"
+    return ", ".join(filter(None, (start, recipes.changed(config) if config.dataset == "fer2013" else "")))
 
 
 def _lines(claim: Claim, shelf: Shelf) -> list[Line]:

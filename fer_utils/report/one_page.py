@@ -114,17 +114,19 @@ def mirror_images(line: Line) -> list[tuple[Record, dict[str, Any]]]:
 
 def systems(shelf: Shelf) -> pd.DataFrame:
     """The study's own systems on FER2013 beside other people's records, with what is wrong with each number."""
-    mine = {line.system: line for line in headlines.own(shelf) if line.dataset == "fer2013"}
-    rows = []
-    for model in protocols.OWN:
-        sound = mine[model].dots[SOUND] if model in mine else None
-        cost = f"; {sound.hours:.1f} hours on {sound.device}" if sound else ""
-        honest = "Training trains, PublicTest chooses the epoch, PrivateTest scored once"
-        rows.append((f"{model} (this study)", cell(sound), "measured here" if sound else "–", honest + cost))
-        for record, values in mirror_images(mine[model]) if sound else ():
+    mine = [line for line in headlines.own(shelf) if line.dataset == "fer2013"]
+    honest, rows = "Training trains, PublicTest chooses the epoch, PrivateTest scored once", []
+    for line in mine:
+        sound, change = line.dots[SOUND], line.detail.partition(", ")[2]
+        name = f"{line.system}, {change}" if change else line.system
+        cost = f"; {sound.hours:.1f} hours on {sound.device}"
+        rows.append((f"{name} (this study)", cell(sound), "measured here", honest + cost))
+        for record, values in mirror_images(line):
             shown = f"{100 * values['accuracy']:.1f} [{100 * values['low']:.1f}, {100 * values['high']:.1f}]"
             what = f"the network of seed {record.config.seed}, each image averaged with its mirror image"
-            rows.append((f"{model}, mirror images", f"{shown}, n = {values['n']:,}", "measured here", what))
+            rows.append((f"{name}, mirror images", f"{shown}, n = {values['n']:,}", "measured here", what))
+    untrained = [model for model in protocols.OWN if model not in {line.system for line in mine}]
+    rows += [(f"{model} (this study)", NOT_MEASURED, "–", honest) for model in untrained]
     rows += [(row.system, row[2], "claimed", row.protocol) for row in claims.published().itertuples()]
     return pd.DataFrame(rows, columns=["system", "accuracy on FER2013 in %", "how", "protocol"]).set_index("system")
 

@@ -178,14 +178,18 @@ def test_own_systems_are_their_recipes_over_seeds(reports: Path) -> None:
     others = [replace(wanted[0], label_smoothing=0.0), replace(wanted[1], score_test=False, seed=7)]
     for config in (*wanted, *others):
         finished(reports / "runs", config, [0.7, 0.7 + 0.05 * config.seed, 0.7])
-    compact, strong = headlines.own(records_index.read(reports))
-    assert compact.system == "compact" and compact.dots[SOUND].note.endswith("n = 40, 1 seed, 72 epochs")
+    compact, variant, strong = headlines.own(records_index.read(reports))
+    assert variant.detail == "from random weights, label smoothing 0" and variant.dots[SOUND].seeds == 1
+    assert strong.detail == "from random weights, 120 epochs at 40/48 px"
+    assert (compact.system, compact.detail) == ("compact", "from random weights")
+    assert compact.dots[SOUND].note.endswith("n = 40, 1 seed, 72 epochs")
     assert strong.dots[SOUND].interval.estimate == pytest.approx(0.75)
     assert strong.dots[SOUND].note.endswith("n = 40, 3 seeds, sd 5.0, 120 epochs")
     table = one_page.systems(records_index.read(reports))
-    how = table.loc[["compact (this study)", "strong_residual (this study)", "strong_plain (this study)"], "how"]
-    assert list(how) == ["measured here", "–", "measured here"]
-    assert len(table) == 3 + len(claims.published()), "mirror images are not measured"
+    names = ["compact", "compact, label smoothing 0", "strong_plain, 120 epochs at 40/48 px", "strong_residual"]
+    how = table.loc[[f"{name} (this study)" for name in names], "how"]
+    assert list(how) == [*["measured here"] * 3, "–"]
+    assert len(table) == 4 + len(claims.published()), "mirror images are not measured"
 
 
 def test_mirror_images_stand_beside_the_number_of_their_seed(reports: Path) -> None:

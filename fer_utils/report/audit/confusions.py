@@ -19,10 +19,15 @@ def fear_as_sad(shelf: Shelf) -> str:
     """Share of fear that is predicted as sad: Model 2, and the study's small network on FER2013."""
     texts = []
     for line in headlines.lines(shelf):
-        if line.detail == "Model 2" or (line.system, line.dataset) == ("compact", "fer2013"):
+        if line.detail == "Model 2" or _is_small_network(line):
             name, dot = f"{line.detail if line.claim else line.system}, {line.data}", line.dots[SOUND]
             texts.append(f"{name}: {_fear(paired_runs.first_seed(dot.runs)) if dot else NOT_MEASURED}")
     return "; ".join(texts) or NOT_MEASURED
+
+
+def _is_small_network(line: headlines.Line) -> bool:
+    """Whether a line is `compact` of FER2013 under its plain recipe."""
+    return (line.system, line.dataset, line.detail) == ("compact", "fer2013", "from random weights")
 
 
 def _fear(pooled: Pooled) -> str:
@@ -53,7 +58,7 @@ def anger_and_sadness(shelf: Shelf) -> str:
     """Whether anger is taken for sadness, and sadness for anger, more often than for any other expression."""
     texts = []
     for line in headlines.own(shelf):
-        if (line.system, line.dataset) == ("compact", "fer2013"):
+        if _is_small_network(line):
             pooled = paired_runs.first_seed(line.dots[SOUND].runs)
             pairs = (("angry", "sad"), ("sad", "angry"))
             texts += [f"compact, {TITLES[line.dataset]}: {_against_next(pooled, *pair)}" for pair in pairs]
