@@ -108,7 +108,7 @@ def convolve(images: Any, kernel: Any, strides: tuple[int, int], padding: str) -
 
         return tf.nn.conv2d(images, kernel, **settings), backwards
 
-    return compute(images, kernel)
+    return compute(images, tf.convert_to_tensor(kernel))  # of a variable's gradient, TensorFlow asks for more
 
 
 def _seen(

@@ -200,3 +200,12 @@ def test_where_xla_compiles_nothing_changes(answer: object, monkeypatch: pytest.
     monkeypatch.setattr(backend, "jit_compile", lambda: answer)
     for made in (*LAYERS.values(), *SMALL_MAPS.values()):
         assert operations(network(made, "float32", True)) == operations(network(made, "float32", False))
+
+
+@pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="TensorFlow's own gradient")
+def test_a_convolution_by_a_variable_has_a_gradient_outside_of_a_training_step() -> None:
+    kernel = keras.Variable(np.random.default_rng(0).random((3, 3, 4, 2), np.float32))
+    at = np.random.default_rng(1).random((2, 3, 3, 4))
+    found = backend.gradient(lambda x: backend.convolve(x, kernel, (1, 1), "same"), at)
+    plain = backend.gradient(lambda x: keras.ops.conv(x, kernel, padding="same"), at)
+    np.testing.assert_allclose(found, plain, rtol=1e-4)
