@@ -59,8 +59,8 @@ def _all(record: Record, **options: Any) -> list[Measurement | None]:
     config = record.config
     if config.protocol not in ("reported", "sound") or not weights.are_here(record):
         return []
-    views = ("mirror", "six") if config.model in protocols.OWN else ()
-    averages = [_averaged(record, name, **options) for name in views]
+    own = config.model in protocols.OWN
+    averages = [_averaged(record, views, **options) for views in ("mirror", "six") if own]
     if not config.score_test:
         return averages
     found = [_calibrated(record, options.get("compute_missing", True))]
@@ -70,7 +70,7 @@ def _all(record: Record, **options: Any) -> list[Measurement | None]:
         found.append(trained_networks.measured("maps", record, look, part, limit=IMAGES, **options))
         if config.model == "psg2025" and config.model_options.get("attention", "spatial") == "spatial":
             found.append(trained_networks.measured("gates", record, _gates, part, limit=IMAGES, **options))
-    if config.model in protocols.OWN:
+    if own:
         stress = partial(trained_networks.measured, "stress", record, trained_networks.stress, "test", **options)
         found += [stress(limit=IMAGES), stress(), *averages]
     return found

@@ -268,8 +268,8 @@ def elsewhere(shelf: Shelf) -> str:
 
 def _own(shelf: Shelf, detail: str | None = None) -> list[tuple[Measured, str]]:
     """`compact` under its plain recipe, on both datasets."""
-    found = [x for x in headlines.own(shelf) if x.system == "compact" and ", " not in x.detail]
-    found = [x for x in found if detail in (None, x.detail)]
+    plain = [x for x in headlines.own(shelf) if x.system == "compact" and not x.changed]
+    found = [x for x in plain if detail in (None, x.detail)]
     return [(line.dots[SOUND], line.dataset) for line in found]
 
 

@@ -108,6 +108,7 @@ class Line:
         dataset: `"ckplus"` or `"fer2013"`.
         claim: the report's headline; None for modified and for the study's own systems.
         found: by `REPORTED` and `SOUND` what is on record; the first stands for the system, others have other budgets.
+        changed: what the recipe of one of the study's own changes in `protocols.compact`, in words; stands in `detail`.
     """
 
     system: str
@@ -115,6 +116,7 @@ class Line:
     dataset: str
     claim: Claim | None
     found: Mapping[str, tuple[Measured, ...]]
+    changed: str = ""
 
     @property
     def data(self) -> str:
@@ -162,23 +164,21 @@ def _all_lines(shelf: Shelf) -> tuple[Line, ...]:
 
 def own(shelf: Shelf) -> list[Line]:
     """The study's own systems on CK+48 and FER2013 that were declared final; every recipe is a system of its own."""
-    found: dict[tuple[str, str, str], list[Measured]] = {}
+    found: dict[tuple[str, str, str, str], list[Measured]] = {}
     for model in protocols.OWN:
         for group in complete(shelf.find(model, None, "sound", score_test=True)):
             config = group[0].config
             if config.dataset in ("ckplus", "fer2013") and config.split.max_train is None:
-                detail = _in_detail(config)
-                found.setdefault((config.dataset, model, detail), []).append(_measured(group, None))
-    keys = sorted(found, key=lambda key: (key[0], protocols.OWN.index(key[1]), key[2]))
-    return [Line(model, detail, data, None, {SOUND: _ranked(found[data, model, detail])})
-            for data, model, detail in keys]  # fmt: skip
-
-
-def _in_detail(config: RunConfig) -> str:
-    """What a network of the study starts from, and on FER2013 what its recipe changes in `protocols.compact`."""
-    source = config.start_from.split("-")[0]
-    start = f"pre-trained on {TITLES[source]}" if source else "from random weights"
-    return ", ".join(filter(None, (start, recipes.changed(config) if config.dataset == "fer2013" else "")))
+                source = config.start_from.split("-")[0]
+                start = f"pre-trained on {TITLES[source]}" if source else "from random weights"
+                changed = recipes.changed(config) if config.dataset == "fer2013" else ""
+                found.setdefault((config.dataset, model, start, changed), []).append(_measured(group, None))
+    lines = []
+    for key in sorted(found, key=lambda key: (key[0], protocols.OWN.index(key[1]), *key[2:])):
+        data, model, start, changed = key
+        detail = f"{start}, {changed}" if changed else start
+        lines.append(Line(model, detail, data, None, {SOUND: _ranked(found[key])}, changed))
+    return lines
 
 
 def _lines(claim: Claim, shelf: Shelf) -> list[Line]:

@@ -117,8 +117,8 @@ def systems(shelf: Shelf) -> pd.DataFrame:
     mine = [line for line in headlines.own(shelf) if line.dataset == "fer2013"]
     honest, rows = "Training trains, PublicTest chooses the epoch, PrivateTest scored once", []
     for line in mine:
-        sound, change = line.dots[SOUND], line.detail.partition(", ")[2]
-        name = f"{line.system}, {change}" if change else line.system
+        sound = line.dots[SOUND]
+        name = f"{line.system}, {line.changed}" if line.changed else line.system
         cost = f"; {sound.hours:.1f} hours on {sound.device}"
         rows.append((f"{name} (this study)", cell(sound), "measured here", honest + cost))
         for record, values in mirror_images(line):

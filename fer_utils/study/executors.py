@@ -165,8 +165,11 @@ def carried_out(
     """
     waiting, running = deque((key, 1) for key in keys), {}
     while True:
-        while len(running) < (at_once or sys.maxsize) and (able := [job for job in waiting if ready(job[0])]):
-            waiting.remove(job := min(able, key=lambda job: later(job[0])))
+        while len(running) < (at_once or sys.maxsize):
+            able, free = (j for j in waiting if ready(j[0])), (j for j in waiting if ready(j[0]) and not later(j[0]))
+            if (job := next(itertools.chain(free, able), None)) is None:
+                break
+            waiting.remove(job)
             running[submit(*job)] = job
         left = None if until is None else max(until - time.monotonic(), 0.0)
         done = wait(running, left, FIRST_COMPLETED).done if running else ()

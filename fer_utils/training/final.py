@@ -31,8 +31,8 @@ def declare(record: Record, root: str | Path | None = None) -> Record:
     before = record.config
     if before.score_test:
         raise ValueError(f"A run is declared final once; {record.id} has scored its test part. Name another.")
-    config = replace(before, score_test=True)
-    if found := records.find(config, record.path.parent, fingerprint := record.run["dataset"]["fingerprint"]):
+    config, fingerprint = replace(before, score_test=True), record.run["dataset"]["fingerprint"]
+    if found := records.find(config, record.path.parent, fingerprint):
         return found
     files = {name: weights.path(record, name) for name in record.kept}
     dataset = load(config.dataset, root, **config.dataset_options)
@@ -43,9 +43,12 @@ def declare(record: Record, root: str | Path | None = None) -> Record:
         )
     model, split = setup.rebuild(config, dataset.n_classes), splits.make(dataset, config.split)
     folder = record.path.parent / records.identify(config, fingerprint)
-    with locks.claim(folder):
-        for name, source in files.items():
-            checkpoint.copy(source, records.weights_path(folder, name, record.run["kept_epochs"][name]))
-        said = {**record.run, "id": folder.name, "parent": record.id, "config": config.to_dict()}
-        records.write(folder, said, record.history, scoring.predictions(model, files, dataset, split, score_test=True))
+    with locks.claim(folder) as held:
+        if not records.is_done(folder):
+            for name, source in files.items():
+                checkpoint.copy(source, records.weights_path(folder, name, record.run["kept_epochs"][name]))
+            scored = scoring.predictions(model, files, dataset, split, score_test=True)
+            said = {**record.run, "id": folder.name, "parent": record.id, "config": config.to_dict()}
+            held()
+            records.write(folder, said, record.history, scored)
     return Record(folder)

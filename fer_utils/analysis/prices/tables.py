@@ -16,7 +16,7 @@ from fer_utils.analysis.prices.experiments import Price
 from fer_utils.evaluation import intervals, maxima, statistics
 from fer_utils.evaluation.statistics import Interval
 from fer_utils.records import Measurement, Record
-from fer_utils.study.pooling import EPOCHS, by_configuration, by_seed, right_answers, whole
+from fer_utils.study.pooling import EPOCHS, by_seed, complete, right_answers, whole
 from fer_utils.study.protocols import REPORTED
 
 NOT_YET = "Not measured yet."
@@ -78,10 +78,11 @@ def precision(store: Path | None = None) -> pd.DataFrame:
         A row for each network, data and kept epoch, in words; none where nothing is on record.
     """
     rows = []
-    for group in by_configuration(study.on_record(store=store, precision="mixed_bfloat16", score_test=True)):
-        twins = [records.find(replace(r.config, precision="float32"), r.path.parent) for r in group]
-        quick, exact = [r for r, twin in zip(group, twins, strict=True) if twin], [twin for twin in twins if twin]
-        for kept in ("best_validation", "last", "best_test") if quick and whole(quick) else ():
+    runs = study.on_record(store=store, precision="mixed_bfloat16", score_test=True)
+    twins = {run.id: records.find(replace(run.config, precision="float32"), run.path.parent) for run in runs}
+    for quick in complete(run for run in runs if twins[run.id]):
+        exact = [twins[run.id] for run in quick]
+        for kept in ("best_validation", "last", "best_test"):
             if kept in quick[0].kept:
                 a, b = (right_answers(runs, kept) for runs in (quick, exact))
                 rows.append({

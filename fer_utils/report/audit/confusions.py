@@ -27,7 +27,7 @@ def fear_as_sad(shelf: Shelf) -> str:
 
 def _is_small_network(line: headlines.Line) -> bool:
     """Whether a line is `compact` of FER2013 under its plain recipe."""
-    return (line.system, line.dataset, line.detail) == ("compact", "fer2013", "from random weights")
+    return (line.system, line.dataset, line.changed) == ("compact", "fer2013", "")
 
 
 def _fear(pooled: Pooled) -> str:
