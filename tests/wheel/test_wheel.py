@@ -12,20 +12,23 @@ import pytest
 ROOT = Path(__file__).resolve().parent.parent.parent
 PICTURE = ROOT / "fer_utils/live/pictures/astronaut.jpg"
 HEAVY = ("keras", "tensorflow", "pandas", "scipy", "sklearn", "skimage", "matplotlib")
-READY = 0.6
-"""Seconds within which a recognizer is ready, imports included, on an idle machine."""
+READY = 4
+"""A recognizer is ready, imports included, within this many times the processor time that its libraries themselves
+take to import: about 0.5 s for 0.2 s, whatever else the machine does and however fast it is."""
 
 pytestmark = pytest.mark.wheel
 
 PREDICTS = f"""
 import importlib.util, json, sys, time
 start = time.process_time()
+import cv2, numpy, onnxruntime
+libraries = time.process_time() - start
 from fer_utils.live import EmotionRecognizer
 recognizer = EmotionRecognizer()
 ready = time.process_time() - start
 (face,) = recognizer({str(PICTURE)!r})
 print(json.dumps({{
-    "ready": ready, "label": face.label, "imported": [name for name in {HEAVY!r} if name in sys.modules],
+    "ready": ready / libraries, "label": face.label, "imported": [name for name in {HEAVY!r} if name in sys.modules],
     "installed": [name for name in {HEAVY!r} if importlib.util.find_spec(name)],
 }}))
 """
@@ -58,11 +61,14 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_the_recognizer_predicts_and_imports_none_of_the_studys_libraries(installed: Path, tmp_path: Path) -> None:
-    done = call(installed / "python", "-c", PREDICTS, folder=tmp_path)
-    assert done.returncode == 0 and done.stderr == "", done.stderr
-    found = json.loads(done.stdout)
-    assert found["label"] == "happy" and found["imported"] == [] == found["installed"]
-    assert found["ready"] <= READY
+    times = []
+    for _ in range(3):  # the first reads all files from the disk
+        done = call(installed / "python", "-c", PREDICTS, folder=tmp_path)
+        assert done.returncode == 0 and done.stderr == "", done.stderr
+        found = json.loads(done.stdout)
+        assert found["label"] == "happy" and found["imported"] == [] == found["installed"]
+        times.append(found["ready"])
+    assert min(times) <= READY, f"ready after {times} times what the libraries take to import"
 
 
 def test_the_console_script_predicts(installed: Path, tmp_path: Path) -> None:
