@@ -1,4 +1,4 @@
-"""`runs`, `rerun`, `declare`, `tables`: what is on record; `execute` and `compare` notebooks; `export` a network."""
+"""`runs`, `rerun`, `declare`, `keep`, `tables`: records; `execute`, `compare`: notebooks; `export`: a network."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ def add(commands: argparse._SubParsersAction) -> None:
     _add_runs(commands)
     _add_rerun(commands)
     _add_declare(commands)
+    _add_keep(commands)
     _add_tables(commands)
     _add_execute(commands)
     _add_compare(commands)
@@ -45,6 +46,14 @@ def _add_declare(commands: argparse._SubParsersAction) -> None:
     parser.add_argument("--store", type=Path, default=reports_root() / "runs", help="folder of records")
     parser.add_argument("--root", type=Path, help="where the dataset lies")
     parser.set_defaults(command=_declare)
+
+
+def _add_keep(commands: argparse._SubParsersAction) -> None:
+    parser = commands.add_parser("keep", help="write a run's weights beside its record as float16, to be committed")
+    parser.add_argument("id", help="a finished run, its weights on this machine")
+    parser.add_argument("--store", type=Path, default=reports_root() / "runs", help="folder of records")
+    parser.add_argument("--kept", help="which kept epoch (default: the run's first)")
+    parser.set_defaults(command=_keep)
 
 
 def _add_tables(commands: argparse._SubParsersAction) -> None:
@@ -128,6 +137,14 @@ def _declare(options: argparse.Namespace) -> int:
     print(study.listing([record]).to_string(index=False))
     for found in keepsakes.take(record, options.root):
         print(found.path)
+    return 0
+
+
+def _keep(options: argparse.Namespace) -> int:
+    from fer_utils.training import weights
+
+    path = weights.keep(_named(options), options.kept)
+    print(f"{path}: {path.stat().st_size:,} bytes")
     return 0
 
 

@@ -1,7 +1,8 @@
 """Run records and measurement records on disk: write, read, find, verify.
 
 A run record is a folder `<id>/` with `run.json`, `history.csv`, `predictions.npz` and, written last, `done`.
-Weights and checkpoints may lie beside; they are not part of the record. A measurement record is a folder with
+Weights and checkpoints may lie beside; they are not part of the record, nor are the rounded weights in `half/` that are
+small enough to be committed. A measurement record is a folder with
 `measurement.json`, optionally `arrays.npz`, and `done`. Nothing is pickled.
 """
 
@@ -121,6 +122,11 @@ class Record:
 def weights_path(folder: Path, kept: str, epoch: int) -> Path:
     """Where the weights of a kept epoch lie, in the folder of its run."""
     return folder / "weights" / f"{kept}-{epoch:04d}.weights.h5"
+
+
+def half_path(folder: Path, kept: str, epoch: int) -> Path:
+    """Where the weights of a kept epoch lie that are committed beside a record, rounded to float16."""
+    return folder / "half" / f"{kept}-{epoch:04d}.weights.h5"
 
 
 def identify(config: RunConfig, fingerprint: str) -> str:

@@ -18,7 +18,8 @@ def declare(record: Record, root: str | Path | None = None) -> Record:
     Who chose among runs on validation images alone reads the test images of the chosen one so, once.
 
     Args:
-        record: a finished run that did not score them (`score_test=False`), its weights on this machine.
+        record: a finished run that did not score them (`score_test=False`), its weights on this machine; where they
+            are the rounded ones that `weights.keep` wrote, these are scored, on all parts.
         root: where its dataset lies, see `fer_utils.data.load`.
 
     Returns:
@@ -45,8 +46,8 @@ def declare(record: Record, root: str | Path | None = None) -> Record:
     folder = record.path.parent / records.identify(config, fingerprint)
     with locks.claim(folder) as held:
         if not records.is_done(folder):
-            for name, source in files.items():
-                checkpoint.copy(source, records.weights_path(folder, name, record.run["kept_epochs"][name]))
+            for source in files.values():
+                checkpoint.copy(source, folder / source.parent.name / source.name)
             scored = scoring.predictions(model, files, dataset, split, score_test=True)
             said = {**record.run, "id": folder.name, "parent": record.id, "config": config.to_dict()}
             held()

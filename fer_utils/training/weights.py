@@ -1,7 +1,9 @@
 """Weights on this disk: where they lie, networks rebuilt with them, and trainings that start from them.
 
 Weights are not committed. They lie beside the record of a run that was trained on this machine, or in
-`reports/quick/reruns/` after `python -m fer_utils rerun ID`.
+`reports/quick/reruns/` after `python -m fer_utils rerun ID`. Of a network that later work starts from, `keep` writes
+them rounded to float16 into the record's folder, small enough to be committed; they are used where the exact ones are
+not.
 """
 
 from __future__ import annotations
@@ -9,13 +11,19 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+import h5py
 import keras
+import numpy as np
 
 from fer_utils import records
 from fer_utils.files.paths import reports_root, store_for
+from fer_utils.files.writing import replacing
 from fer_utils.records import Record
 from fer_utils.records.config import RunConfig
 from fer_utils.training import checkpoint, setup
+
+LIMIT = 10_000_000
+"""Bytes of rounded weights that are committed at most."""
 
 
 def finished_run(identifier: str, store: Path | None = None) -> Record:
@@ -42,7 +50,7 @@ def finished_run(identifier: str, store: Path | None = None) -> Record:
 
 
 def path(record: Record, kept: str | None = None) -> Path:
-    """The weights file of a kept epoch: beside the record, else that of a rerun.
+    """The weights file of a kept epoch: beside the record, else that of a rerun, else the rounded one (`keep`).
 
     Args:
         record: a finished run.
@@ -60,7 +68,60 @@ def path(record: Record, kept: str | None = None) -> Path:
             found = Record(folder)
             if records.is_done(folder) and _file(found, kept).is_file():
                 return _file(found, kept)
+        rounded = records.half_path(record.path, kept, record.run["kept_epochs"][kept])
+        if rounded.is_file():
+            return rounded
         raise
+
+
+def keep(record: Record, kept: str | None = None) -> Path:
+    """Write the weights of a kept epoch into its record's folder, rounded to float16, to be committed.
+
+    Vectors (biases, normalisation) stay float32, as in an exported file. What `rebuild` makes of the rounded weights
+    scores as the trained network does, up to about 1e-3 of a logit.
+
+    Args:
+        record: a finished run, its weights on this machine.
+        kept: name of the kept epoch; None for its first.
+
+    Returns:
+        The file, see `records.half_path`.
+
+    Raises:
+        ValueError: the run did not keep that epoch, a weight is beyond float16, or the file would exceed `LIMIT`.
+        FileNotFoundError: the weights are not on this machine; the message says how to get them.
+    """
+    kept = kept or record.kept[0]
+    source, target = path(record, kept), records.half_path(record.path, kept, record.run["kept_epochs"][kept])
+    if source == target:
+        return target
+    arrays: dict[str, np.ndarray] = {}
+
+    def take(name: str, item: h5py.Group | h5py.Dataset) -> None:
+        if isinstance(item, h5py.Dataset):
+            arrays[name] = _rounded(item)
+
+    with h5py.File(source) as exact:
+        exact.visititems(take)
+    size = sum(array.nbytes for array in arrays.values())
+    if size > LIMIT:
+        raise ValueError(
+            f"At most {LIMIT:,} bytes of weights are kept beside a record; those of {record.id} take {size:,}. Start "
+            "from a smaller network, or train it where its weights can stay."
+        )
+    with replacing(target, room=2 * size + 2**20) as partial, h5py.File(partial, "w") as rounded:
+        for name, array in arrays.items():
+            rounded[name] = array
+    return target
+
+
+def _rounded(item: h5py.Dataset) -> np.ndarray:
+    exact = item[()]
+    if exact.ndim < 2:
+        return exact
+    if not np.abs(exact).max(initial=0) <= np.finfo(np.float16).max:
+        raise ValueError(f"Weights up to 65,504 fit into float16; {item.name} holds others. Train the run again.")
+    return exact.astype(np.float16)
 
 
 def are_here(record: Record, kept: str | None = None) -> bool:
