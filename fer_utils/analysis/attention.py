@@ -93,7 +93,7 @@ def first_blocks(runs: Iterable[records.Record] | None = None) -> pd.DataFrame:
         runs: psg2025's on CK+48 under the sound protocol; None for those on record.
 
     Returns:
-        One row for each kind and budget: `attention`, `epochs`, `network` ("as reported", or what was modified),
+        One row for each kind and budget: `attention`, `epochs`, `network` ("unmodified", or what was modified),
         `accuracy` in % (mean over seeds), `images`, `seeds`. No row where nothing is on record.
     """
     found: dict[tuple[str, int, str], list[records.Record]] = {}
@@ -102,7 +102,7 @@ def first_blocks(runs: Iterable[records.Record] | None = None) -> pd.DataFrame:
         kind = options.pop("attention", "spatial")
         changed = in_words(options)
         if run.config.split == protocols.sound_splits(DATASET)[0]:
-            network = f"modified: {changed}" if changed else "as reported"
+            network = f"modified: {changed}" if changed else "unmodified"
             found.setdefault((kind, run.config.phases[0].epochs, network), []).append(run)
     rows = [
         {"attention": kind, "epochs": epochs, "network": network, "accuracy": 100 * np.mean([

@@ -107,15 +107,14 @@ def sign_flip(a: np.ndarray, b: np.ndarray, subjects: np.ndarray, n_resamples: i
     """Two-sided p-value of a paired permutation test that exchanges a person's two results as a whole.
 
     If the group did not matter, each person's difference might as well have the other sign (Fisher 1935; SciPy's
-    `permutation_test`, exact for few people).
+    `permutation_test`, exact for few people). Every face counts once, as in a difference of accuracies.
 
     Args:
         a, b: float (n,), results of the same faces in both groups.
         subjects: (n,) the person of each face; at least two.
         n_resamples, seed: for more people than can be enumerated.
     """
-    table = pd.DataFrame({"a": a, "b": b}).groupby(np.asarray(subjects)).mean()
-    difference = (table["a"] - table["b"]).to_numpy()
+    difference = pd.Series(np.subtract(a, b)).groupby(np.asarray(subjects)).sum().to_numpy()
     if not difference.any():
         return 1.0
     result = scipy_stats.permutation_test(

@@ -97,12 +97,13 @@ def one_against_others(votes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _share(right: np.ndarray, of: np.ndarray | None = None) -> dict[str, float | int]:
-    """Sum of `right` over sum of `of` (default: one each) with its 95 % interval over images."""
+    """Sum of `right` over sum of `of` (default: one each) with its 95 % interval over the `n` images that count."""
     right = right.astype(float)
     of = np.ones(len(right)) if of is None else of.astype(float)
+    n = int(np.count_nonzero(of))
     share = right.sum() / of.sum() if of.sum() else np.nan
     if len(right) < 2 or not of.sum():
-        return {"share": share, "low": np.nan, "high": np.nan, "n": len(right)}
+        return {"share": share, "low": np.nan, "high": np.nan, "n": n}
     # The mean of right - share · of is 0, so an interval of it is one of the share.
     interval = statistics.bootstrap_interval((right - share * of) / of.mean(), n_resamples=1000)
-    return {"share": share, "low": share + interval.low, "high": share + interval.high, "n": len(right)}
+    return {"share": share, "low": share + interval.low, "high": share + interval.high, "n": n}

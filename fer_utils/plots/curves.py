@@ -183,7 +183,8 @@ def _mark_epochs(ax: Axes, kept: Mapping[str, int], at_top: bool) -> None:
         else:
             groups.append([epoch])
     for group in groups:
-        _name_epoch(ax, ", ".join(name for at in group for name in kept if kept[name] == at), group[0], at_top)
+        names = ", ".join(name for at in group for name in kept if kept[name] == at)
+        _name_epoch(ax, names.replace("_", " "), group[0], at_top)
 
 
 def _name_epoch(ax: Axes, name: str, epoch: int, at_top: bool) -> None:
@@ -217,7 +218,7 @@ def _phases(ax: Axes, history: pd.DataFrame, phase_ends: Sequence[int] | None) -
         if "learning_rate" in history and (end - start + 1) / len(epochs) >= 0.18:
             rates = history["learning_rate"][(epochs >= start) & (epochs <= end)]
             falls = f" to {rates.iloc[-1]:.1g}" if rates.iloc[-1] < 0.999 * rates.max() else ""  # after a warm-up
-            ax.text((start + end) / 2, 1.015, f"rate {rates.max():.3g}{falls}", size=7, ha="center",
+            ax.text((start + end) / 2, 1.015, f"{'' if i else 'rate '}{rates.max():.3g}{falls}", size=7, ha="center",
                     color=style.MUTED, transform=ax.get_xaxis_transform())  # fmt: skip
 
 
@@ -225,7 +226,7 @@ def _mark_values(ax: Axes, lines: Mapping[str, float], bands: Mapping[str, tuple
     """Vertical lines and bands with their names above the axes."""
     place = {"transform": ax.get_xaxis_transform(), "ha": "center", "size": 7.5, "color": style.MUTED}
     for name, value in lines.items():
-        ax.axvline(100 * value, color="#9A9A9A", lw=0.9, ls="--", zorder=0)
+        ax.axvline(100 * value, color="#9A9A9A", lw=0.9, ls="--", zorder=1)
         ax.text(100 * value, 1.01, name, **place)
     for name, (low, high) in bands.items():
         ax.axvspan(100 * low, 100 * high, color=style.PALE, lw=0, zorder=0)

@@ -24,7 +24,7 @@ from fer_utils.report.audit import claims
 from fer_utils.report.audit.verdicts import NOT_MEASURED
 from fer_utils.report.headlines import REPORTED, SOUND, Line, Measured
 from fer_utils.report.records_index import Shelf
-from fer_utils.study import protocols, queue
+from fer_utils.study import pooling, protocols, queue
 
 GAP = "as reported − sound, last epochs"
 """Heading of the column that compares the two protocols by one rule."""
@@ -64,7 +64,7 @@ def markdown(found: Sequence[Line]) -> str:
     for line in found:
         *cells, sound = _cells(line, _marked)
         devices = dict.fromkeys(m.device for m in line.dots.values() if m)
-        rows.append([*cells, sound + mirrored(line), gap(line), "; ".join(devices) or "–"])
+        rows.append([*cells, sound + mirrored(line) + without_copies(line), gap(line), "; ".join(devices) or "–"])
     return _pipes(GAP, "hardware", rows=rows)
 
 
@@ -103,6 +103,17 @@ def mirrored(line: Line) -> str:
     all_of_them = len(found) == len(line.dots[SOUND].runs)
     seeds = "" if all_of_them else f" (seed {', '.join(str(record.config.seed) for record, _ in found)})"
     return f"; {100 * np.mean([v['accuracy'] for _, v in found]):.1f} with mirror images averaged{seeds}"
+
+
+def without_copies(line: Line) -> str:
+    """What a table's cell adds where test images of the sound number stand in training too: accuracy on the others."""
+    sound = line.dots[SOUND]
+    folds = next(iter(pooling.by_seed(sound.runs).values())) if sound else ()
+    known = [record.context("test", "seen") for record in folds]
+    if not known or any(part is None for part in known) or not (seen := np.concatenate(known)).any():
+        return ""
+    others = pooling.right_answers(sound.runs, sound.kept, rows=~seen).accuracy.mean()
+    return f"; {100 * others:.1f} without the {seen.sum()} copies of training images"
 
 
 def mirror_images(line: Line) -> list[tuple[Record, dict[str, Any]]]:

@@ -46,16 +46,16 @@ def test_first_blocks_are_read_at_the_end_of_the_first_phase() -> None:
 
 @pytest.mark.parametrize("kinds, said", [(["spatial"], "not measured"), (["spatial", "none"], "no proof")])
 def test_worth_needs_both_kinds_at_one_budget(kinds: list[str], said: str) -> None:
-    rows = {"attention": kinds, "epochs": 100, "network": "as reported", "accuracy": 80.0, "images": 93, "seeds": 1}
+    rows = {"attention": kinds, "epochs": 100, "network": "unmodified", "accuracy": 80.0, "images": 93, "seeds": 1}
     assert said in attention.worth(pd.DataFrame(rows))
     apart = pd.DataFrame(rows | {"epochs": [100, 20][: len(kinds)]})
     assert "not measured" in attention.worth(apart)
 
 
 def test_kinds_trained_alike_stand_beside_each_other_with_the_reports_own() -> None:
-    rows = {"attention": ["none", "spatial", "se"], "epochs": 100, "network": "as reported",
+    rows = {"attention": ["none", "spatial", "se"], "epochs": 100, "network": "unmodified",
             "accuracy": [78.0, 80.6, 79.5], "images": 93, "seeds": 1}  # fmt: skip
     said = attention.side_by_side(pd.DataFrame(rows))
     shares = "none 78.0, spatial 80.6, se 79.5 % of 93 validation images"
-    assert said == f"after a first block of 100 epochs, as reported: {shares}, 1 seed"
+    assert said == f"after a first block of 100 epochs, unmodified: {shares}, 1 seed"
     assert attention.side_by_side(pd.DataFrame(rows | {"epochs": [100, 20, 30]})) == ""

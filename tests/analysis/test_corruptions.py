@@ -200,10 +200,10 @@ def test_the_skin_range_left_alone_changes_nothing() -> None:
 
 
 def test_sign_flip_by_enumeration() -> None:
-    """Four people with differences 1, 1, 1, 0.5: of 16 signings, 2 are as far from 0."""
-    a, b = np.array([1, 1, 1, 1, 1.0]), np.array([0, 0, 0, 1, 0.0])
-    people = np.array(["p", "q", "r", "s", "s"])
-    assert bias.sign_flip(a, b, people) == pytest.approx(2 / 16)
+    """Four people who gain 3, 1, 1 and -1 faces, 4 in all: of 16 signings, 8 are as far from 0."""
+    a, b = np.array([1, 1, 1, 1, 1, 0.0]), np.array([0, 0, 0, 0, 0, 1.0])
+    people = np.array(["p", "p", "p", "q", "r", "s"])
+    assert bias.sign_flip(a, b, people) == pytest.approx(8 / 16)
     assert bias.sign_flip(a, a, people) == 1.0
 
 

@@ -75,7 +75,8 @@ def claims(runs: Sequence[Run]) -> Lines:
             cell(row.reported, row.system, "reported"), _gap(row.reported, row.sound)
         )  # fmt: skip
         sides = [side for side in (row.reported, row.sound) if side]
-        rows[name] = [row.claimed, left, cell(row.sound, row.system, "sound"), gap, _hardware(*sides)]
+        right = cell(row.sound, row.system, "sound") + without_copies(row.sound)
+        rows[name] = [row.claimed, left, right, gap, _hardware(*sides)]
     return rows
 
 
@@ -231,6 +232,14 @@ def mirror_images(group: Sequence[Run], name_seeds: bool = False) -> str:
     which = f" (seed {', '.join(map(str, found))})" if len(found) < len(group) else ""
     mean = np.mean([table["right"].mean() for table in found.values()])
     return f"; {100 * mean:.1f} with mirror images averaged{which}"
+
+
+def without_copies(group: Sequence[Run]) -> str:
+    """The mean accuracy over seeds on test images whose pixels do not stand in training, where others' do."""
+    if not group or "test_seen" not in group[0].arrays or not group[0].arrays["test_seen"].any():
+        return ""
+    right = [run.answers(run.config["keep"][0])["right"][~run.arrays["test_seen"]].mean() for run in group]
+    return f"; {100 * np.mean(right):.1f} without the {group[0].arrays['test_seen'].sum()} copies of training images"
 
 
 def _gap(reported: Sequence[Run], sound: Sequence[Run]) -> str:

@@ -1,4 +1,4 @@
-"""The audit's contradictions: statements of the reports against each other, against arithmetic, against the data.
+"""Statements of the reports that disagree with each other, with arithmetic or with the data, or that nothing supports.
 
 Each names its place in the report, so that a reader can judge, and comes with what records or arithmetic say about it.
 Loose words, roundings and claims that only await a test are no contradictions; the latter are in
@@ -36,7 +36,7 @@ class Finding:
 
 
 def table(reports: Path | None = None) -> pd.DataFrame:
-    """One row per contradiction: place, says, against, verdict.
+    """One row per statement: place, says, against, verdict.
 
     Args:
         reports: folder that holds `runs` and `measurements`; default those of the project.

@@ -261,9 +261,9 @@ def _one_size(case: Case) -> tuple[str, bool]:
     texts = []
     for name, those in zip(("rounded", "cut off"), found.values(), strict=True):
         nearest = min(those, key=lambda n: abs(n - case.near), default=None)
-        texts.append(f"{name} {len(those)} sizes, {nearest:,} for one" if those else f"{name} none")
+        texts.append(f"{name}, {len(those)} sizes fit all, such as {nearest:,}" if those else f"{name}, none fits all")
     where = f"all on one set of {case.together[0]:,} to {case.together[-1]:,} images"
-    return f"{where}: {', '.join(texts)}", any(found.values())
+    return f"{where}: {'; '.join(texts)}", any(found.values())
 
 
 def _verdict(case: Case, explained: bool) -> str:
