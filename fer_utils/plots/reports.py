@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 COLOURS = {"claimed": style.VERMILLION, "re-run as reported": style.GREEN, "sound": style.BLUE}
 """Colour of each kind of number; another name is drawn in ink."""
 
+_LETTERS = 54
+"""So many fit side by side left of the dots."""
+
 _GAP = 0.5  # between two systems, in rows
 
 
@@ -97,7 +100,8 @@ def _panel(left: Axes, middle: Axes, right: Axes, systems: Sequence[Line]) -> No
         if modified:  # in a row of its own
             name.set_text(f"{system.system}, modified: {modified}")
         else:
-            left.text(0, y + 1, head, color=style.MUTED, va="center", size=8)
+            free = (i for i, row in enumerate(rows) if i and len(head) + len(row.label) <= _LETTERS)
+            left.text(0, y + next(free, 1), head, color=style.MUTED, va="center", size=8)
         for row in rows:
             left.text(0.99, y, row.label, ha="right", va="center", size=8, color=row.colour)
             _draw(middle, right, y, row)

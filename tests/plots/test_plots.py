@@ -460,7 +460,9 @@ def test_names_and_labels_of_claims_do_not_meet():
     long = copy.copy(dot)
     long.short = "n = 28,821, 50 epochs, bfloat16, on training images"
     system.dots = {"re-run as reported": long, "sound": dot, "else": None}
-    figure = plots.claims({"data": [system]})
+    other = claimed()
+    other.detail, other.dots = "Xception, attention", {"re-run as reported": dot, "sound": dot}
+    figure = plots.claims({"data": [system, other]})
     figure.canvas.draw()
     boxes = [text.get_window_extent() for text in (*figure.axes[0].texts, *figure.axes[2].texts) if text.get_text()]
     assert not any(a.overlaps(b) for i, a in enumerate(boxes) for b in boxes[i + 1 :])
