@@ -11,11 +11,16 @@ import pytest
 
 from fer_utils.data import FaceDataset
 from fer_utils.records import Record
-from fer_utils.records.config import RunConfig
+from fer_utils.records.config import Phase, RunConfig
 from fer_utils.training import devices, run, weights
 
 FACES = {"n_subjects": 8, "n_frames": 1}
 """Options of `load("synthetic")`."""
+
+CHOSEN = RunConfig(
+    "tiny", "synthetic", (Phase(2, 0.01),), dataset_options=FACES, batch_size=16, keep=("best_validation", "last")
+)
+"""A training that keeps two epochs and does not score its test part."""
 
 
 def stopped_and_taken_up(

@@ -8,27 +8,22 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from trainings import CHOSEN
 
 from fer_utils import records
 from fer_utils.__main__ import main
 from fer_utils.records import Record
-from fer_utils.records.config import Phase, RunConfig
 from fer_utils.training import final, run, weights
-
-CONFIG = RunConfig(
-    "tiny", "synthetic", (Phase(2, 0.01),), dataset_options={"n_subjects": 8, "n_frames": 1}, batch_size=16,
-    keep=("best_validation", "last"),
-)  # fmt: skip
 
 
 @pytest.fixture
 def chosen(tmp_path: Path) -> Record:
-    return run(CONFIG, store=tmp_path / "runs")
+    return run(CHOSEN, store=tmp_path / "runs")
 
 
 def test_it_is_the_record_of_a_training_that_was_final_from_the_start(chosen: Record, tmp_path: Path) -> None:
     declared = final.declare(chosen)
-    straight = run(replace(CONFIG, score_test=True), store=tmp_path / "straight")
+    straight = run(replace(CHOSEN, score_test=True), store=tmp_path / "straight")
     assert declared.id == straight.id and declared.run["parent"] == chosen.id and records.verify(declared) == []
     assert "test" not in chosen.run["metrics"]
     for kept in ("best_validation", "last"):

@@ -9,27 +9,23 @@ from pathlib import Path
 import h5py
 import numpy as np
 import pytest
+from trainings import CHOSEN
 
 from fer_utils import records
 from fer_utils.__main__ import main
 from fer_utils.data import load
 from fer_utils.records import Record
-from fer_utils.records.config import Phase, RunConfig
+from fer_utils.records.config import Phase
 from fer_utils.training import final, predict_logits, run, weights
-
-CONFIG = RunConfig(
-    "tiny", "synthetic", (Phase(2, 0.01),), dataset_options={"n_subjects": 8, "n_frames": 1}, batch_size=16,
-    keep=("best_validation", "last"),
-)  # fmt: skip
 
 
 @pytest.fixture
 def trained(tmp_path: Path) -> Record:
-    return run(CONFIG, store=tmp_path / "runs")
+    return run(CHOSEN, store=tmp_path / "runs")
 
 
 def test_they_are_half_as_large_and_score_as_the_exact_ones(trained: Record) -> None:
-    images = load("synthetic", **CONFIG.dataset_options).images
+    images = load("synthetic", **CHOSEN.dataset_options).images
     exact = predict_logits(weights.rebuild(trained), images)
     path = weights.keep(trained)
     assert weights.path(trained) == trained.weights(), "the exact ones are taken while they are here"
@@ -49,7 +45,7 @@ def test_a_training_starts_from_them_and_a_chosen_run_is_declared_with_them(trai
     weights.keep(trained)
     weights.keep(trained, "last")
     shutil.rmtree(trained.path / "weights")
-    later = run(replace(CONFIG, start_from=trained.id, phases=(Phase(1, 1e-5),)), store=trained.path.parent)
+    later = run(replace(CHOSEN, start_from=trained.id, phases=(Phase(1, 1e-5),)), store=trained.path.parent)
     for before, after in zip(*(weights.rebuild(r).trainable_weights for r in (trained, later)), strict=True):
         np.testing.assert_allclose(before, after, atol=2e-3)
     declared = final.declare(trained)
