@@ -17,7 +17,9 @@ import numpy as np
 
 from fer_utils import records
 from fer_utils.files.paths import reports_root, store_for
+from fer_utils.files.reading import regular
 from fer_utils.files.writing import replacing
+from fer_utils.models import weight_files
 from fer_utils.records import Record
 from fer_utils.records.config import RunConfig
 from fer_utils.training import checkpoint, setup
@@ -77,8 +79,7 @@ def path(record: Record, kept: str | None = None) -> Path:
 def keep(record: Record, kept: str | None = None) -> Path:
     """Write the weights of a kept epoch into its record's folder, rounded to float16, to be committed.
 
-    Vectors (biases, normalisation) stay float32, as in an exported file. What `rebuild` makes of the rounded weights
-    scores as the trained network does, up to about 1e-3 of a logit.
+    Vectors (biases, normalisation) stay float32, as in an exported file.
 
     Args:
         record: a finished run, its weights on this machine.
@@ -88,7 +89,8 @@ def keep(record: Record, kept: str | None = None) -> Path:
         The file, see `records.half_path`.
 
     Raises:
-        ValueError: the run did not keep that epoch, a weight is beyond float16, or the file would exceed `LIMIT`.
+        ValueError: the run did not keep that epoch, its file is damaged, a weight is beyond float16, or the new file
+            would exceed `LIMIT`.
         FileNotFoundError: the weights are not on this machine; the message says how to get them.
     """
     kept = kept or record.kept[0]
@@ -101,6 +103,7 @@ def keep(record: Record, kept: str | None = None) -> Path:
         if isinstance(item, h5py.Dataset):
             arrays[name] = _rounded(item)
 
+    weight_files.check(regular(source), source)
     with h5py.File(source) as exact:
         exact.visititems(take)
     size = sum(array.nbytes for array in arrays.values())

@@ -66,6 +66,9 @@ def test_what_cannot_be_kept_is_refused_and_leaves_nothing(trained: Record, monk
         file[names[0]][...] = 1e6
     with pytest.raises(ValueError, match="65,504"):
         weights.keep(trained)
+    trained.weights().write_bytes(trained.weights().read_bytes()[:1000])
+    with pytest.raises(ValueError, match=r"must be a whole HDF5 file of weights; .* Train it again"):
+        weights.keep(trained)
     assert not (trained.path / "half").exists()
     shutil.rmtree(trained.path / "weights")
     with pytest.raises(FileNotFoundError, match="python -m fer_utils rerun"):
