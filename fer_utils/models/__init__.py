@@ -62,7 +62,7 @@ _FAMILIES: Mapping[str, _Family] = {
         any_size=True,
     ),
     "compact": _Family(compact.compact, {"dropout": 0.3, **_OURS}, {"width": 1.0}, any_size=True),
-    "strong_residual": _Family(strong.strong_residual, {"dropout": 0.4, **_OURS}, any_size=True),
+    "strong_residual": _Family(strong.strong_residual, {"dropout": 0.4, **_OURS}, {"width": 1.0}, any_size=True),
     "strong_plain": _Family(strong.strong_plain, {"dropout": 0.4, **_OURS}, any_size=True),
     "tiny": _Family(compact.tiny, {"dropout": 0.2, **_OURS}, {"width": 1.0}),
 }
@@ -97,10 +97,10 @@ def build(name: str, n_classes: int = 7, size: int | None = 48, **options: Any) 
         size: Height and width in pixels; None (any) where the network ends in global pooling.
         **options: For every network `dropout`, `initializer` (key of `INITIALIZERS`), `head_l2`,
             `batch_norm_momentum` and `seed`; None stands for the network's own value, see `options(name)`.
-            For iitk2023_model2, psg2025, compact and tiny also `width`, a factor of all channels, and for the
-            first two `depth`, their number of (middle) blocks. For psg2025 also `attention` ("spatial", "none", "se",
-            "cbam"), for cutm2024 `dense_layers`, for resnet_transfer `weights` (None, "imagenet", or a path) and
-            `backbone` ("resnet50", "vgg16", "efficientnetb0").
+            For iitk2023_model2, psg2025, compact, strong_residual and tiny also `width`, a factor of all channels, and
+            for the first two `depth`, their number of (middle) blocks. For psg2025 also `attention` ("spatial",
+            "none", "se", "cbam"), for cutm2024 `dense_layers`, for resnet_transfer `weights` (None, "imagenet", or a
+            path) and `backbone` ("resnet50", "vgg16", "efficientnetb0").
 
     Raises:
         ValueError: For an unknown name, option or value; says which there are.

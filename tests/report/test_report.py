@@ -180,13 +180,13 @@ def test_own_systems_are_their_recipes_over_seeds(reports: Path) -> None:
         finished(reports / "runs", config, [0.7, 0.7 + 0.05 * config.seed, 0.7])
     compact, variant, strong = headlines.own(records_index.read(reports))
     assert variant.detail == "from random weights, label smoothing 0" and variant.dots[SOUND].seeds == 1
-    assert strong.detail == "from random weights, 120 epochs at 40/48 px"
+    assert strong.detail == "from random weights, 56 epochs at 48 px, bfloat16"
     assert (compact.system, compact.detail) == ("compact", "from random weights")
     assert compact.dots[SOUND].note.endswith("n = 40, 1 seed, 72 epochs")
     assert strong.dots[SOUND].interval.estimate == pytest.approx(0.75)
-    assert strong.dots[SOUND].note.endswith("n = 40, 3 seeds, sd 5.0, 120 epochs")
+    assert strong.dots[SOUND].note.endswith("n = 40, 3 seeds, sd 5.0, 56 epochs, bfloat16")
     table = one_page.systems(records_index.read(reports))
-    names = ["compact", "compact, label smoothing 0", "strong_plain, 120 epochs at 40/48 px", "strong_residual"]
+    names = ["compact", "compact, label smoothing 0", "strong_plain, 56 epochs at 48 px, bfloat16", "strong_residual"]
     how = table.loc[[f"{name} (this study)" for name in names], "how"]
     assert list(how) == [*["measured here"] * 3, "–"]
     assert len(table) == 4 + len(claims.published()), "mirror images are not measured"
