@@ -45,6 +45,7 @@ def _add_declare(commands: argparse._SubParsersAction) -> None:
     parser.add_argument("id", help="a run chosen on validation images, its weights on this machine")
     parser.add_argument("--store", type=Path, default=reports_root() / "runs", help="folder of records")
     parser.add_argument("--root", type=Path, help="where the dataset lies")
+    parser.add_argument("--kept", nargs="+", help="which kept epochs (default: all that the run kept)")
     parser.set_defaults(command=_declare)
 
 
@@ -133,7 +134,7 @@ def _declare(options: argparse.Namespace) -> int:
     from fer_utils.analysis import keepsakes
     from fer_utils.training import final
 
-    record = final.declare(_named(options), options.root)
+    record = final.declare(_named(options), options.root, options.kept)
     print(study.listing([record]).to_string(index=False))
     for found in keepsakes.take(record, options.root):
         print(found.path)

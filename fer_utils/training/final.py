@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,7 +13,7 @@ from fer_utils.records import Record
 from fer_utils.training import checkpoint, scoring, setup, weights
 
 
-def declare(record: Record, root: str | Path | None = None) -> Record:
+def declare(record: Record, root: str | Path | None = None, kept: Sequence[str] | None = None) -> Record:
     """Score the test part with the weights that a run kept, and record that as a run of its own; nothing is trained.
 
     Who chose among runs on validation images alone reads the test images of the chosen one so, once.
@@ -21,21 +22,24 @@ def declare(record: Record, root: str | Path | None = None) -> Record:
         record: a finished run that did not score them (`score_test=False`), its weights on this machine; where they
             are the rounded ones that `weights.keep` wrote, these are scored, on all parts.
         root: where its dataset lies, see `fer_utils.data.load`.
+        kept: the kept epochs to score, such as those whose weights are here; None for all of the run's.
 
     Returns:
         The final record, whose parent is the run; the one on record where it was declared before.
 
     Raises:
-        ValueError: the run is final already, or the dataset is not the one that it was trained on.
+        ValueError: the run is final already, did not keep that epoch, or the dataset is not the one that it was
+            trained on.
         FileNotFoundError: the weights or the dataset are not here.
     """
     before = record.config
     if before.score_test:
         raise ValueError(f"A run is declared final once; {record.id} has scored its test part. Name another.")
-    config, fingerprint = replace(before, score_test=True), record.run["dataset"]["fingerprint"]
+    config = replace(before, score_test=True, keep=tuple(kept or before.keep))
+    fingerprint = record.run["dataset"]["fingerprint"]
     if found := records.find(config, record.path.parent, fingerprint):
         return found
-    files = {name: weights.path(record, name) for name in record.kept}
+    files = {name: weights.path(record, name) for name in kept or record.kept}
     dataset = load(config.dataset, root, **config.dataset_options)
     if dataset.fingerprint != fingerprint:
         raise ValueError(
@@ -49,7 +53,8 @@ def declare(record: Record, root: str | Path | None = None) -> Record:
             for source in files.values():
                 checkpoint.copy(source, folder / source.parent.name / source.name)
             scored = scoring.predictions(model, files, dataset, split, score_test=True)
-            said = {**record.run, "id": folder.name, "parent": record.id, "config": config.to_dict()}
+            epochs = {name: record.run["kept_epochs"][name] for name in files}
+            said = {"id": folder.name, "parent": record.id, "config": config.to_dict(), "kept_epochs": epochs}
             held()
-            records.write(folder, said, record.history, scored)
+            records.write(folder, record.run | said, record.history, scored)
     return Record(folder)

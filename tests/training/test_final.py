@@ -34,6 +34,17 @@ def test_it_is_the_record_of_a_training_that_was_final_from_the_start(chosen: Re
     assert declared.history.equals(chosen.history) and weights.are_here(declared)
 
 
+def test_epochs_whose_weights_are_gone_may_be_left_out(chosen: Record) -> None:
+    weights.path(chosen, "last").unlink()
+    with pytest.raises(FileNotFoundError, match="python -m fer_utils rerun"):
+        final.declare(chosen)
+    with pytest.raises(ValueError, match="keeps the epochs best_validation, last; asked for 'block_1'"):
+        final.declare(chosen, kept=["block_1"])
+    declared = final.declare(chosen, kept=["best_validation"])
+    assert declared.kept == declared.config.keep == ("best_validation",) and records.verify(declared) == []
+    assert 0 < declared.metric() <= 1 and final.declare(chosen, kept=["best_validation"]) == declared
+
+
 def test_it_is_scored_once(chosen: Record) -> None:
     declared = final.declare(chosen)
     shutil.rmtree(chosen.path / "weights")
