@@ -240,7 +240,7 @@ def stronger(model: str, seeds: Sequence[int] = (0,), dataset: str = "fer2013", 
     options = {"width": 0.625} if model == "strong_residual" else {}
     (base,) = compact(
         (0,), model=model, model_options=options, dataset=dataset, precision=_QUICKER,
-        phases=(Phase(56, 0.1, "cosine", warmup_epochs=2),),
+        phases=(Phase(56, 0.1, "cosine", warmup_epochs=2),), keep=("best_validation",),
     )  # fmt: skip
     return [replace(base, seed=seed, **changes) for seed in seeds]
 

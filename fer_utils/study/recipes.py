@@ -93,5 +93,6 @@ def full_length() -> list[RunConfig]:
     They are chosen between by PublicTest; the one that is declared final then scores PrivateTest
     (`training.final.declare`).
     """
-    wide = protocols.stronger("compact", (0,), model_options={"width": 1.4}, score_test=False)
-    return [*protocols.stronger("strong_residual", (0, 1, 2), score_test=False), *wide]
+    unread = {"score_test": False, "keep": ("best_validation", "last")}
+    wide = protocols.stronger("compact", (0,), model_options={"width": 1.4}, **unread)
+    return [*protocols.stronger("strong_residual", (0, 1, 2), **unread), *wide]

@@ -47,8 +47,11 @@ SYSTEMS = (
 )
 """The headlines as the five reports print them (Table 5.9 and 5.8; Figure 9; Figure 9; Tables 4.3 to 4.5; Results)."""
 
-OWN = {"compact": (28, 24, 20), "strong_residual": (56,), "strong_plain": (56,)}
+OWN = {"compact": (28, 24, 20), "strong_residual": (56,)}
 """The study's own networks, and the epochs of their recipe on FER2013."""
+
+CHANGED = {"strong_residual": ", width 0.625, 56 epochs at 48 px, bfloat16"}
+"""Where their recipe differs from that of `compact`, as the tables say it."""
 
 _RESNET = {"weights": "imagenet"}
 _NEUTRAL = {
@@ -133,6 +136,7 @@ def _own(runs: Sequence[Run]) -> dict[str, Row]:
             continue
         start = config["start_from"].partition("-")[0]
         detail = f"pre-trained on {DATA[start]}" if start else "from random weights"
+        detail += CHANGED.get(config["model"], "") if data == "fer2013" else ""
         found.setdefault(f"{config['model']}: {detail} | {DATA[data]}", []).append(group)
     return {name: Row("–", None, None, _first(side, None)) for name, side in found.items()}
 
