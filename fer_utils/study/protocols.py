@@ -224,7 +224,9 @@ OWN = ("compact", *STRONG)
 """The study's own networks: the small one, and those of the stronger system."""
 
 
-def stronger(model: str, seeds: Sequence[int] = (0,), dataset: str = "fer2013", **changes: Any) -> list[RunConfig]:
+def stronger(
+    model: str = "strong_residual", seeds: Sequence[int] = (0,), dataset: str = "fer2013", **changes: Any
+) -> list[RunConfig]:
     """The stronger system's runs, one per seed, on FER2013 or FER+.
 
     56 epochs in bfloat16: SGD, warm-up and one cosine down to 0, and the other settings of `compact`. The residual

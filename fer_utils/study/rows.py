@@ -115,6 +115,7 @@ def _large() -> Iterator[Item]:
     backbones = (_configs("resnet_transfer", "fer2013", "sound", model_options={"backbone": b}) for b in BACKBONES)
     yield _item("backbones", "large networks on FER2013 from random weights", *backbones)
     yield _item("strong", "the stronger system on FER2013, before it is declared final", recipes.full_length())
+    yield _item("distilled", "a slimmer compact, taught by the stronger system", _distilled())
     yield _item("ferplus", "the stronger system on FER+", protocols.stronger("strong_residual", SEEDS, "ferplus"))
     yield _item("psg-folds-fer2013", "psg2025 in five folds of FER2013", stratified("fer2013"))
 
@@ -194,6 +195,13 @@ def _transfer() -> list[RunConfig]:
             starts.append(replace(base, phases=in_two, start_from=parent))
         found += [replace(start, split=split) for start in starts for split in protocols.sound_splits("ckplus")]
     return found
+
+
+def _distilled() -> list[RunConfig]:
+    """`compact` at 0.9 of its channels; 0.7 of each label comes from the stronger system."""
+    changes = {"model_options": {"width": 0.9}, "label_smoothing": 0.0, "precision": "mixed_bfloat16"}
+    teacher = expected_id(protocols.stronger()[0])
+    return protocols.compact(teachers=(teacher,), teaching=0.7, score_test=False, **changes) if teacher else []
 
 
 def expected_id(config: RunConfig) -> str:
