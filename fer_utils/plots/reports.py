@@ -96,17 +96,21 @@ def _panel(left: Axes, middle: Axes, right: Axes, systems: Sequence[Line]) -> No
     for system in systems:
         rows = list(_rows(system))
         head, _, modified = system.detail.partition(", *modified*: ")
+        told = textwrap.wrap(head, _LETTERS)
         name = left.text(0, y, system.system, weight="bold", va="center", size=9)
         if modified:  # in a row of its own
             name.set_text(f"{system.system}, modified: {modified}")
         else:
             free = (i for i, row in enumerate(rows) if i and len(head) + len(row.label) <= _LETTERS)
-            left.text(0, y + next(free, 1), head, color=style.MUTED, va="center", size=8)
+            place = y + next(free, 1)
+            for line in told:
+                left.text(0, place, line, color=style.MUTED, va="center", size=8)
+                place += 0.8
         for row in rows:
             left.text(0.99, y, row.label, ha="right", va="center", size=8, color=row.colour)
             _draw(middle, right, y, row)
             y += 1
-        y += _GAP + (len(rows) == 1)
+        y += _GAP + len(told) * (len(rows) == 1)
         if system is not systems[-1]:
             middle.axhline(y - 0.5 - _GAP / 2, color=style.PALE, lw=0.8)
     middle.set(ylim=(y - _GAP - 0.25, -0.75), yticks=[])
