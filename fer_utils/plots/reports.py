@@ -100,6 +100,7 @@ def _panel(left: Axes, middle: Axes, right: Axes, systems: Sequence[Line]) -> No
         name = left.text(0, y, system.system, weight="bold", va="center", size=9)
         if modified:  # in a row of its own
             name.set_text(f"{system.system}, modified: {modified}")
+            name.set_in_layout(False)  # it may reach over the dots, and must not push them aside
         else:
             free = (i for i, row in enumerate(rows) if i and len(head) + len(row.label) <= _LETTERS)
             place = y + next(free, 1)

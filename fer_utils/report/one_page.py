@@ -136,7 +136,7 @@ def systems(shelf: Shelf) -> pd.DataFrame:
             shown = f"{100 * values['accuracy']:.1f} [{100 * values['low']:.1f}, {100 * values['high']:.1f}]"
             what = f"the network of seed {record.config.seed}, each image averaged with its mirror image"
             rows.append((f"{name}, mirror images", f"{shown}, n = {values['n']:,}", "measured here", what))
-    untrained = [model for model in protocols.OWN if model not in {line.system for line in mine}]
+    untrained = [model for model in ("compact", *protocols.STRONG) if model not in {line.system for line in mine}]
     rows += [(f"{model} (this study)", NOT_MEASURED, "–", honest) for model in untrained]
     rows += [(row.system, row[2], "claimed", row.protocol) for row in claims.published().itertuples()]
     return pd.DataFrame(rows, columns=["system", "accuracy on FER2013 in %", "how", "protocol"]).set_index("system")

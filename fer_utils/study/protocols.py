@@ -217,11 +217,11 @@ def ships() -> RunConfig:
     return compact()[0]
 
 
-STRONG = ("strong_residual", "strong_plain")
+STRONG = ("strong_residual",)
 """Networks of the stronger system."""
 
-OWN = ("compact", *STRONG)
-"""The study's own networks: the small one, and those of the stronger system."""
+OWN = ("compact", *STRONG, "strong_plain")
+"""The study's own networks: the small one, those of the stronger system, and one that was tried for it."""
 
 
 def stronger(
