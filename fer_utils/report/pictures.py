@@ -6,6 +6,7 @@ nothing.
 
 from __future__ import annotations
 
+import io
 import json
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -13,6 +14,7 @@ from typing import Any, NamedTuple
 
 from matplotlib.figure import Figure
 from PIL import Image
+from PIL.PngImagePlugin import PngInfo
 
 from fer_utils import plots
 from fer_utils.analysis.prices import tables
@@ -46,10 +48,11 @@ def draw(path: Path, picture: Picture) -> bool:
     """Write a figure with its numbers inside, unless the file holds these numbers already; returns whether it did."""
     if path.is_file() and drawn(path) == picture.numbers:
         return False
-    figure = picture.figure()
-    chunk = {CHUNK: json.dumps(picture.numbers, ensure_ascii=True)}
-    with atomic(path, "wb") as file:
-        figure.savefig(file, format="png", dpi=WIDTH / figure.get_size_inches()[0], metadata=chunk)
+    figure, whole, chunk = picture.figure(), io.BytesIO(), PngInfo()
+    figure.savefig(whole, format="png", dpi=WIDTH / figure.get_size_inches()[0])
+    chunk.add_text(CHUNK, json.dumps(picture.numbers, ensure_ascii=True))
+    with atomic(path, "wb") as file:  # 256 colours are enough, and less than half as many bytes
+        Image.open(whole).convert("RGB").quantize().save(file, "png", pnginfo=chunk, optimize=True)
     return True
 
 
