@@ -30,6 +30,7 @@ NETWORKS = {
     "iitk2023_model1": "Model 1", "iitk2023_model2": "Model 2", "colab2023": "plain CNN",
 }  # fmt: skip
 _IMAGENET = {"resnet_transfer": {"weights": "imagenet"}}  # without these weights it is a variant, which says so
+_RANDOM = "from random weights"
 
 
 @dataclass(frozen=True)
@@ -106,7 +107,8 @@ class Line:
         system: a report's key, or a network of the study.
         detail: the network, in words; *modified* and how, where its settings are not the report's.
         dataset: `"ckplus"` or `"fer2013"`.
-        claim: the report's headline; None for modified and for the study's own systems.
+        claim: the report's headline; None for modified and for the study's own systems. Where a report starts from
+            ImageNet's weights and no such run is on record, the network from random weights stands for it and says so.
         found: by `REPORTED` and `SOUND` what is on record; the first stands for the system, others have other budgets.
         changed: what the recipe of one of the study's own changes in `protocols.compact`, in words; stands in `detail`.
     """
@@ -190,14 +192,24 @@ def _lines(claim: Claim, shelf: Shelf) -> list[Line]:
         for group in _groups(claim, protocol, shelf):
             change = modified(group[0].config)
             found.setdefault(change, {}).setdefault(name, []).append(_measured(group, row, part))
-    detail = NETWORKS[claim.model]
+    own = "" if found[""] or _RANDOM not in found else _RANDOM
+    if own:
+        del found[""]
     return [
         Line(
-            claim.report, f"{detail}, *modified*: {change}" if change else detail, claim.dataset,
-            None if change else claim, {name: _ranked(by_protocol.get(name, ())) for name in (REPORTED, SOUND)},
+            claim.report, _detail(claim, change, change == own), claim.dataset, claim if change == own else None,
+            {name: _ranked(by_protocol.get(name, ())) for name in (REPORTED, SOUND)},
         )
         for change, by_protocol in sorted(found.items())
     ]  # fmt: skip
+
+
+def _detail(claim: Claim, change: str, stands: bool) -> str:
+    """The network in words; `stands` where nothing unmodified is on record, and what is stands for the system."""
+    network, _, start = (detail := NETWORKS[claim.model]).partition(", ")
+    if change and stands:
+        return f"{network}, {change} (report: {start})"
+    return f"{detail}, *modified*: {change}" if change else detail
 
 
 def _groups(claim: Claim, protocol: str, shelf: Shelf) -> list[list[Record]]:
@@ -227,7 +239,7 @@ def modified(config: RunConfig) -> str:
     """Options of a report's network that are not the report's own, in words; "" where all are."""
     known = _IMAGENET.get(config.model, {})
     settings = {name: value for name, value in config.model_options.items() if known.get(name) != value}
-    texts = (in_words(settings), "from random weights" if known and "weights" not in config.model_options else "")
+    texts = (in_words(settings), _RANDOM if known and "weights" not in config.model_options else "")
     return ", ".join(filter(None, texts))
 
 

@@ -10,6 +10,7 @@ from fer_utils import records
 from fer_utils.data import load, splits
 from fer_utils.files import locks
 from fer_utils.records import Record
+from fer_utils.records.config import RunConfig
 from fer_utils.training import checkpoint, scoring, setup, weights
 
 
@@ -28,8 +29,8 @@ def declare(record: Record, root: str | Path | None = None, kept: Sequence[str] 
         The final record, whose parent is the run; the one on record where it was declared before.
 
     Raises:
-        ValueError: the run is final already, did not keep that epoch, or the dataset is not the one that it was
-            trained on.
+        ValueError: the run is final already, was declared final at other epochs, did not keep that epoch, or the
+            dataset is not the one that it was trained on.
         FileNotFoundError: the weights or the dataset are not here.
     """
     before = record.config
@@ -37,7 +38,7 @@ def declare(record: Record, root: str | Path | None = None, kept: Sequence[str] 
         raise ValueError(f"A run is declared final once; {record.id} has scored its test part. Name another.")
     config = replace(before, score_test=True, keep=tuple(kept or before.keep))
     fingerprint = record.run["dataset"]["fingerprint"]
-    if found := records.find(config, record.path.parent, fingerprint):
+    if found := _declared(config, record):
         return found
     files = {name: weights.path(record, name) for name in kept or record.kept}
     dataset = load(config.dataset, root, **config.dataset_options)
@@ -58,3 +59,18 @@ def declare(record: Record, root: str | Path | None = None, kept: Sequence[str] 
             held()
             records.write(folder, record.run | said, record.history, scored)
     return Record(folder)
+
+
+def _declared(config: RunConfig, record: Record) -> Record | None:
+    """What read the test part before with the weights of this training; None where nothing did."""
+    alike = f"{record.id.rsplit('-', 2)[0]}-*"  # but for the digests of configuration and data
+    for other in (Record(path) for path in sorted(record.path.parent.glob(alike)) if records.is_done(path)):
+        of_both = [(r.run["recipe_version"], r.run["dataset"]["fingerprint"]) for r in (record, other)]
+        if of_both[0] == of_both[1] and replace(other.config, keep=config.keep).trains_as(config):
+            if set(config.keep) <= set(other.kept):
+                return other
+            raise ValueError(
+                f"A test part is read once per training: {other.id} has read it at {', '.join(other.kept)}; asked for "
+                f"{', '.join(config.keep)}. Use that record."
+            )
+    return None

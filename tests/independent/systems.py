@@ -53,7 +53,7 @@ OWN = {"compact": (28, 24, 20), "strong_residual": (56,)}
 CHANGED = {"strong_residual": ", width 0.625, 56 epochs at 48 px, bfloat16"}
 """Where their recipe differs from that of `compact`, as the tables say it."""
 
-_RESNET = {"weights": "imagenet"}
+_RESNET, _RANDOM = {"weights": "imagenet"}, "from random weights"
 _NEUTRAL = {
     "loss": "cross_entropy", "class_weights": "none", "sampling": "natural", "start_from": "", "augmentation_rare": "",
     "label_smoothing": 0.0, "head_l2": None, "dataset_options": {}, "augmentation_strength": 1.0,
@@ -118,10 +118,15 @@ def systems(runs: Sequence[Run]) -> dict[str, Row]:
         for i, kind in enumerate(("reported", "sound")):
             for group in groups(r for r in runs if _follows(r, system, kind)):
                 sides.setdefault(changes(group[0]), ([], []))[i].append(group)
+        if stands := not any(sides[""]) and _RANDOM in sides:
+            del sides[""]
         for change, found in sides.items():
             reported, sound = (_first(side, system.phases) for side in found)
-            name = f"{system.report}: {system.words}" + (f", *modified*: {change}" if change else "")
-            claimed = "–" if change else system.claimed
+            name, claimed = f"{system.report}: {system.words}", "–" if change else system.claimed
+            if stands and change == _RANDOM:
+                name, claimed = f"{system.report}: ResNet50, from random weights (report: ImageNet)", system.claimed
+            elif change:
+                name += f", *modified*: {change}"
             rows[f"{name} | {DATA[system.dataset]}"] = Row(claimed, system, reported, sound)
     return rows | _own(runs)
 
@@ -170,7 +175,7 @@ def changes(run: Run) -> str:
     options = {k: v for k, v in run.config["model_options"].items() if known.get(k) != v}
     words = [f"{name.replace('_', ' ')} {value}" for name, value in options.items()]
     if known and "weights" not in run.config["model_options"]:
-        words.append("from random weights")
+        words.append(_RANDOM)
     return ", ".join(words)
 
 

@@ -43,12 +43,14 @@ def test_epochs_whose_weights_are_gone_may_be_left_out(chosen: Record) -> None:
     declared = final.declare(chosen, kept=["best_validation"])
     assert declared.kept == declared.config.keep == ("best_validation",) and records.verify(declared) == []
     assert 0 < declared.metric() <= 1 and final.declare(chosen, kept=["best_validation"]) == declared
+    with pytest.raises(ValueError, match=f"{declared.id} has read it at best_validation; asked for best_validation, l"):
+        final.declare(chosen)
 
 
 def test_it_is_scored_once(chosen: Record) -> None:
     declared = final.declare(chosen)
     shutil.rmtree(chosen.path / "weights")
-    assert final.declare(chosen) == declared, "loaded, not scored again"
+    assert final.declare(chosen) == declared == final.declare(chosen, kept=["last"]), "loaded, not scored again"
     with pytest.raises(ValueError, match="has scored its test part"):
         final.declare(declared)
 
