@@ -77,9 +77,9 @@ reproduce: $(EXECUTED)  ## run the study: every notebook under PROFILE (quick: a
 	@echo "$(PROFILE): $(words $(EXECUTED)) notebooks are up to date in $(REPORTS)/$(PROFILE)/"
 
 edition: $(READY)  ## execute the full edition anew, without data, and compare what it says with the committed copies
-	rm -rf build/edition
-	FER_DATA=$(CURDIR)/build/edition/no-data $(MAKE) reproduce PROFILE=full REPORTS=build/edition
-	$(PY) -m fer_utils compare reports/full build/edition/full
+	rm -rf build/full
+	FER_DATA=$(CURDIR)/build/no-data $(MAKE) reproduce PROFILE=full REPORTS=build
+	$(PY) -m fer_utils compare reports/full build/full
 
 queue: $(READY)  ## train what the full study lacks, most valuable first, on any machine (MINUTES=, ITEMS=, WORKERS=side by side)
 	$(PY) -m fer_utils queue --run $(if $(WORKERS),--workers $(WORKERS)) $(if $(MINUTES),--minutes $(MINUTES)) $(if $(ITEMS),--items $(ITEMS))

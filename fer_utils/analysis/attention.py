@@ -60,9 +60,9 @@ def reading(gates: Sequence[Gates]) -> str:
     """
     places, n = gates[0].maps[0].size, len(gates)
     alike = [found.alike for found in gates]
-    who = "In the trained network whose gates are" if n == 1 else f"In each of the {n} trained networks whose gates are"
+    who = "In the trained network" if n == 1 else f"In each of the {n} networks trained alike"
     return (
-        f"{who} on record ({gates[0].trained()}), {_span(alike)} of the {places} places let all expressions through "
+        f"{who} whose gates are on record ({gates[0].trained()}), {_span(alike)} of the {places} places let all expressions through "
         f"alike; at the other {_span([places - count for count in alike])} the mean gate depends on the expression (it "
         f"differs by more than {ALIKE:g})."
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import resource
 import sys
 from collections.abc import Iterable, Iterator, Mapping
@@ -24,6 +25,8 @@ from fer_utils.files.writing import storage_errors
 
 SOLUTIONS = "solutions"
 """The folder beside the lessons that holds the solutions of their exercises."""
+_LINK = re.compile(r"(?<=\]\()[^()\s#:]+")
+
 
 class KernelDied(RuntimeError):
     """The process that executes a notebook's cells ended by itself."""
@@ -66,7 +69,7 @@ def _values(notebook: Path, profile: Path) -> dict[str, Any]:
         rule = "A profile is YAML that gives parameters their values"
         raise ValueError(f"{rule}; {profile} is not ({one_line(error)}). Mend it.") from error
     declared = declared_parameters(notebook)
-    lessons = notebook.parent.parent if notebook.parent.name == SOLUTIONS else notebook.parent
+    lessons = _lessons(notebook)
     beside = [*lessons.glob("*.ipynb"), *lessons.glob(f"{SOLUTIONS}/*.ipynb")]
     known = set().union(*(declared_parameters(path) for path in beside))
     if unknown := set(values) - known:
@@ -75,6 +78,11 @@ def _values(notebook: Path, profile: Path) -> dict[str, Any]:
             f"{', '.join(sorted(unknown))}. Known are: {', '.join(sorted(known))}."
         )
     return {name: value for name, value in values.items() if name in declared}
+
+
+def _lessons(notebook: Path) -> Path:
+    """The folder of the lessons, which a solution's lies in."""
+    return notebook.parent.parent if notebook.parent.name == SOLUTIONS else notebook.parent
 
 
 def _written(path: Path) -> int | None:
@@ -98,7 +106,7 @@ def _run(notebook: Path, output: Path, values: Mapping[str, Any]) -> None:
         if isinstance(error, DeadKernelError):
             raise KernelDied(_death(notebook, failed)) from error
         raise
-    os.replace(_tidy(partial), output)
+    os.replace(_tidy(partial, notebook), output)
     failed.unlink(missing_ok=True)
 
 
@@ -122,8 +130,11 @@ def declared_parameters(notebook: Path) -> set[str]:
     return set(papermill.inspect_notebook(notebook))
 
 
-def _tidy(path: Path) -> Path:
-    """Drop what differs from run to run and says nothing: time stamps, log noise, where printed text was cut."""
+def _tidy(path: Path, source: Path) -> Path:
+    """Drop what differs from run to run and says nothing: time stamps, log noise, where printed text was cut.
+
+    Links are made to lead from the copy to where they led from its source.
+    """
     notebook = nbformat.read(path, as_version=4)
     notebook.metadata.pop("papermill", None)
     for cell in notebook.cells:
@@ -131,8 +142,19 @@ def _tidy(path: Path) -> Path:
             cell.metadata.pop(key, None)
         if cell.cell_type == "code":
             cell.outputs = list(_joined(cell.outputs))
+        elif cell.cell_type == "markdown":
+            cell.source = _LINK.sub(lambda found: _link(found[0], source, path.parent), cell.source)
     nbformat.write(notebook, path)
     return path
+
+
+def _link(link: str, source: Path, folder: Path) -> str:
+    """A relative link of a notebook as it reads in a copy that lies in `folder`; those to other lessons stay."""
+    target = Path(os.path.normpath(source.parent / link))
+    if not target.exists() or (target.suffix == ".ipynb" and target.parent == Path(os.path.normpath(_lessons(source)))):
+        return link
+    root = project_root()  # by way of the root, so that copies in other folders of one depth read alike
+    return (Path(os.path.relpath(root, folder)) / os.path.relpath(target, root)).as_posix()
 
 
 def _joined(outputs: Iterable[nbformat.NotebookNode]) -> Iterator[nbformat.NotebookNode]:

@@ -81,12 +81,14 @@ def read(edition: Path) -> Iterator[Page]:
     for source in sorted([*sources.glob("[0-9]*.ipynb"), *sources.glob("solutions/[0-9]*.ipynb")]):
         name = source.relative_to(sources)
         notebook = json.loads(source.read_text(encoding="utf-8"))
+        written = {cell["id"]: cell["source"] for cell in notebook["cells"] if cell["cell_type"] == "markdown"}
         if (executed := edition / name).is_file():
             notebook = json.loads(executed.read_text(encoding="utf-8"))
         elif len(name.parts) > 1 and (executed := ROOT / "reports/quick" / name).is_file():
             found = json.loads(executed.read_text(encoding="utf-8"))
             notebook = found if code(found) == code(notebook) else notebook  # an older execution is left out
         for cell in notebook["cells"]:
+            cell["source"] = written.get(cell["id"], cell["source"])  # an executed copy's links lead from its folder
             if cell["metadata"].get("jupyter", {}).get("source_hidden"):
                 cell["metadata"].setdefault("tags", []).append("hide-input")
         yield str(name), notebook

@@ -25,7 +25,7 @@ def test_the_reading_counts_the_places_that_depend_on_the_expression() -> None:
     assert "In the trained network" in said and "(CK+48, 30 of 300 epochs, modified: batch norm momentum 0.9)" in said
     assert "6 of the 9 places let all expressions through alike; at the other 3 the mean gate depends" in said
     said = attention.reading([gates(3), gates(0), gates(5)])
-    assert "In each of the 3 trained networks" in said and "4 to 9 of the 9 places" in said
+    assert "In each of the 3 networks trained alike whose gates are" in said and "4 to 9 of the 9 places" in said
     assert "at the other 0 to 5 the mean gate depends on the expression (it differs by more than 0.1)" in said
 
 

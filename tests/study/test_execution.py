@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import nbformat
@@ -69,3 +70,19 @@ print("after")
     execute(files["notebook"], files["output"], files["profile"])
     outputs = nbformat.read(files["output"], as_version=4).cells[-1].outputs
     assert [output.get("text", "shown") for output in outputs] == ["one: piece\n", "shown", "after\n"]
+
+
+def test_a_copys_links_lead_where_the_notebooks_led(files: dict[str, Path], tmp_path: Path) -> None:
+    (tmp_path / "pages").mkdir()
+    (tmp_path / "pages/a.md").touch()
+    write(tmp_path / "02_b.ipynb")
+    links = "[page](pages/a.md#part), [lesson](02_b.ipynb), [far](https://example.org/pages/a.md), [lost](no/b.md)"
+    spec = {"name": "python3", "language": "python", "display_name": "Python 3"}
+    cells = [nbformat.v4.new_markdown_cell(links), nbformat.v4.new_code_cell("1", metadata={"tags": ["parameters"]})]
+    nbformat.write(nbformat.v4.new_notebook(cells=cells, metadata={"kernelspec": spec}), files["notebook"])
+    files["profile"].write_text("{}")
+    execute(files["notebook"], files["output"], files["profile"])
+    text = nbformat.read(files["output"], as_version=4).cells[0].source
+    page, fragment = re.match(r"\[page\]\((.+?)(#part)\)", text).groups()
+    assert (files["output"].parent / page).resolve() == tmp_path / "pages/a.md" and fragment == "#part"
+    assert text.endswith(links.partition(", ")[2])
