@@ -62,9 +62,9 @@ def reading(gates: Sequence[Gates]) -> str:
     alike = [found.alike for found in gates]
     who = "In the trained network" if n == 1 else f"In each of the {n} networks trained alike"
     return (
-        f"{who} whose gates are on record ({gates[0].trained()}), {_span(alike)} of the {places} places let all expressions through "
-        f"alike; at the other {_span([places - count for count in alike])} the mean gate depends on the expression (it "
-        f"differs by more than {ALIKE:g})."
+        f"{who} whose gates are on record ({gates[0].trained()}), {_span(alike)} of the {places} places let all "
+        f"expressions through alike; at the other {_span([places - count for count in alike])} the mean gate depends "
+        f"on the expression (it differs by more than {ALIKE:g})."
     )
 
 

@@ -149,7 +149,7 @@ def across(checks: Mapping[str, Mapping[str, Mapping[str, Any]]]) -> pd.DataFram
         adjusted = statistics.holm([result["p"] for result in found.values()])
         columns[f"{network}: points [95 %]"] = {c: result["difference"].points() for c, result in found.items()}
         columns[f"{network}: p, Holm"] = {c: f"{p:.4f}" for c, p in zip(found, adjusted, strict=True)}
-    names = {c: f"{c}: {' less '.join(found[c]['groups'])}" for c in found}
+    names = {c: f"{c}: {' − '.join(found[c]['groups'])}" for c in found}
     return pd.DataFrame(columns).rename(index=names)
 
 

@@ -192,11 +192,11 @@ class Stress:
             "accuracy in %": 100 * self.correct.mean(axis=(0, 2)),
             "mean confidence in %": 100 * self.confidence.mean(axis=(0, 2)),
         })  # fmt: skip
-        found["confidence less accuracy"] = found["mean confidence in %"] - found["accuracy in %"]
+        found["confidence minus accuracy"] = found["mean confidence in %"] - found["accuracy in %"]
         return found.rename_axis("severity")
 
     def overconfidence(self, severity: int) -> statistics.Interval:
-        """Mean confidence less accuracy at a severity, over all corruptions, with its 95 % interval."""
+        """Mean confidence minus accuracy at a severity, over all corruptions, with its 95 % interval."""
         right, sure = (table[:, severity].mean(axis=0) for table in (self.correct, self.confidence))
         return statistics.paired_bootstrap_difference(sure, right, clusters=self.people)
 

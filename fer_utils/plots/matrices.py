@@ -135,7 +135,8 @@ def confusion_matrices(
         ax.tick_params(labelbottom=bottom, labelleft=first)
         ax.set(xlabel="Predicted expression" if bottom else "", ylabel="Label" if first else "")
         ax.set_visible(i < len(tables))
-    return style.finish(figure, title, f"Cells: % of the images with that label; those below 1 % are empty. {caption}".strip(), profile)
+    key = "Cells: % of the images with that label; those below 1 % are empty."
+    return style.finish(figure, title, f"{key} {caption}".strip(), profile)
 
 
 def report_heatmap(

@@ -110,7 +110,7 @@ def promised(when: str, gap: Interval) -> str:
 
     Args:
         when: the network and the images; the sentence begins with it and goes on with "is".
-        gap: mean confidence less accuracy, as fractions of 1, with its interval.
+        gap: mean confidence minus accuracy, as fractions of 1, with its interval.
 
     Returns:
         Such as "On clean images, the network is **too sure**: its mean confidence lies 8.0 points above its accuracy
@@ -122,7 +122,7 @@ def promised(when: str, gap: Interval) -> str:
     """
     sign, shown = direction(gap), _size(gap)
     if not sign:
-        return f"{when} is **not shown to be too sure or too unsure**: confidence less accuracy is {shown}."
+        return f"{when} is **not shown to be too sure or too unsure**: confidence minus accuracy is {shown}."
     words, side = ("too sure", "above") if sign > 0 else ("not sure enough", "below")
     shown = shown.replace(" points", f" points {side} its accuracy")
     return f"{when} is **{words}**: its mean confidence lies {shown}."

@@ -225,8 +225,8 @@ def test_comparison_of_two_groups_and_its_table() -> None:
     assert table.loc[("skin", "dark"), "difference in points"].startswith("+50.0")
     assert table.loc[("skin", "light"), "p, Holm"] == ""
     both = bias.across({"one": {"skin": found, "glasses": found}, "other": {"skin": found, "glasses": found}})
-    assert both.loc["skin: light less dark", "other: p, Holm"] == f"{4 / 64:.4f}"
-    assert both.loc["glasses: light less dark", "one: points [95 %]"].startswith("+50.0")
+    assert both.loc["skin: light − dark", "other: p, Holm"] == f"{4 / 64:.4f}"
+    assert both.loc["glasses: light − dark", "one: points [95 %]"].startswith("+50.0")
     with pytest.raises(ValueError, match="Two groups"):
         bias.compare({"a": right["dark"]}, people)
 

@@ -52,7 +52,8 @@ COUNTERPARTS: tuple[Counterpart, ...] = (
     Counterpart("psg2025", "Fig 5.2", "classification report after block 1", "06", _PLOTS + "report_heatmap",
                 f"ours alone, its macro means beside the report's in a table; {_WATCHED}"),
     *(Counterpart("psg2025", f"Fig 5.{number}", f"classification report after block {number - 1}", "06",
-                  _CLAIMS + "psg_blocks", f"as a row of a table, beside the report's numbers; {_WATCHED}") for number in (3, 4)),
+                  _CLAIMS + "psg_blocks", f"as a row of a table, beside the report's numbers; {_WATCHED}")
+      for number in (3, 4)),
     *(Counterpart("psg2025", f"Fig 5.{number}", f"confusion matrix after block {number - 4}", "06",
                   _PLOTS + "confusion_matrices", f"ours alone; {_WATCHED}") for number in (5, 6, 7)),
     Counterpart("psg2025", "Table 5.8", "accuracy with and without folds, CK+ and FER2013", "11",
