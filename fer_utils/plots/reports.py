@@ -104,9 +104,8 @@ def _panel(left: Axes, middle: Axes, right: Axes, systems: Sequence[Line]) -> No
         else:
             free = (i for i, row in enumerate(rows) if i and len(head) + len(row.label) <= _LETTERS)
             place = y + next(free, 1)
-            for line in told:
-                left.text(0, place, line, color=style.MUTED, va="center", size=8)
-                place += 0.8
+            for i, line in enumerate(told):
+                left.text(0, place + 0.8 * i, line, color=style.MUTED, va="center", size=8)
         for row in rows:
             left.text(0.99, y, row.label, ha="right", va="center", size=8, color=row.colour)
             _draw(middle, right, y, row)
