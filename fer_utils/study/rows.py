@@ -25,7 +25,7 @@ BACKBONES = ("resnet50", "vgg16", "efficientnetb0")
 ATTENTIONS = ("none", "se", "cbam")
 """Kinds of attention beside the report's own, `"spatial"`."""
 
-REDUCED = {"psg2025": (12, 4, 2), "resnet_transfer": (38,)}
+REDUCED = {"psg2025": (12, 4, 2)}
 """Epochs on FER2013, by phase, of the systems whose report's budget is beyond a CPU: what two cores of an Intel Xeon
 train in two and a half hours or less. Such a row is shown as reduced."""
 
