@@ -95,7 +95,7 @@ def described(config: RunConfig, n: int) -> dict[str, Any]:
     """What `run.json` says of a run that never ran and scored n images."""
     return {
         "config": config.to_dict(), "class_names": list("abcdefg"), "recipe_version": 1, "chosen_on_test": [],
-        "kept_epochs": dict.fromkeys(config.keep, 1), "dataset": {"fingerprint": "0123456789abcdef"}, "epochs": 2,
-        "seconds": 1.0, "device": "none", "backend": "none", "peak_memory_mib": 100,
+        "kept_epochs": dict.fromkeys(config.keep, 1), "dataset": {"fingerprint": "0123456789abcdef"},
+        "epochs": config.epochs, "seconds": 1.0, "device": "none", "backend": "none", "peak_memory_mib": 100,
         "split": {"train": 5000, "validation": n, "test": n, "hash": f"{config.split.kind} {config.split.seed}"},
     }  # fmt: skip

@@ -22,7 +22,7 @@ from fer_utils.report.audit import claims
 from fer_utils.report.audit.claims import Claim
 from fer_utils.report.records_index import Shelf
 from fer_utils.study import protocols, recipes
-from fer_utils.study.pooling import EPOCHS, complete, of_common_seeds, result, right_answers
+from fer_utils.study.pooling import EPOCHS, complete, of_common_seeds, result, right_answers, stopped_early
 
 REPORTED, SOUND, TRAINING = "re-run as reported", "sound", "scored on its training images"
 NETWORKS = {
@@ -94,9 +94,9 @@ class Measured:
 
     @property
     def budget(self) -> str:
-        """Epochs, how many the report states where they are fewer, and the precision where it is not float32."""
+        """Epochs, how many the report states where they are fewer, early stopping, and a precision but float32."""
         ran = f"{self.ran} of {self.stated}" if self.reduced else str(self.ran)
-        return f"{ran} epochs{self.runs[0].config.precision_note}"
+        return f"{ran} epochs{stopped_early(self.runs)}{self.runs[0].config.precision_note}"
 
 
 @dataclass(frozen=True)
@@ -144,7 +144,9 @@ class Line:
     def gap(self) -> Interval | None:
         """As reported minus sound at one rule, last epoch against last; None unless both ran alike, apart."""
         one, other = (self.dots.get(name) for name in (REPORTED, SOUND))
-        if not one or not other or one.budget != other.budget or one.runs == other.runs or one.variant:
+        if not one or not other or one.runs == other.runs or one.variant:
+            return None
+        if len({(side.ran, side.runs[0].config.precision) for side in (one, other)}) > 1:
             return None
         if not all("last" in record.kept for record in (*one.runs, *other.runs)):
             return None

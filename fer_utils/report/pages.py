@@ -20,7 +20,7 @@ from fer_utils.records.config import RunConfig
 from fer_utils.report import headlines, model_card, one_page, records_index
 from fer_utils.report.audit import claims, contradictions, counterparts, granularity
 from fer_utils.study import growth
-from fer_utils.study.pooling import EPOCHS, complete, result, right_answers
+from fer_utils.study.pooling import EPOCHS, complete, result, right_answers, stopped_early
 from fer_utils.study.protocols import Recipe, recipe
 
 PAGES = {
@@ -146,7 +146,8 @@ def _recipe(config: RunConfig) -> Recipe | None:
 
 def _budget(group: Sequence[Record]) -> str:
     config = group[0].config
-    ran, note = " + ".join(str(phase.epochs) for phase in config.phases), config.precision_note
+    ran = " + ".join(str(phase.epochs) for phase in config.phases)
+    note = stopped_early(group) + config.precision_note
     if not (row := _recipe(config)):
         return f"{ran} epochs{note}"
     stated = row.epochs

@@ -104,6 +104,14 @@ def by_seed(records: Sequence[Record]) -> dict[int, list[Record]]:
     return {seed: sorted(group, key=lambda r: r.config.split.fold) for seed, group in groups.items()}
 
 
+def stopped_early(records: Sequence[Record]) -> str:
+    """Where early stopping ended trainings of a group before their last epoch: ", stopped early after 37"; else ""."""
+    ended = sorted(record.run["epochs"] for record in records)
+    if ended[0] == records[0].config.epochs:
+        return ""
+    return f", stopped early after {ended[0]}" + (f" to {ended[-1]}" if ended[-1] > ended[0] else "")
+
+
 def of_common_seeds(a: Sequence[Record], b: Sequence[Record]) -> tuple[list[Record], list[Record]]:
     """The runs of those seeds that both groups have, to compare seed by seed; all runs where one has a single seed."""
     seeds = {record.config.seed for record in a}, {record.config.seed for record in b}

@@ -105,7 +105,7 @@ def _short(group: Sequence[Run], system: System | None, kind: str) -> str:
 
 def _seeds_and_budget(group: Sequence[Run], system: System | None) -> str:
     ran, full = sum(group[0].epochs), system and sum(system.phases)
-    note = ", bfloat16" if group[0].config["precision"] != "float32" else ""
+    note = stopped(group) + (", bfloat16" if group[0].config["precision"] != "float32" else "")
     budget = f"{ran} of {full} epochs" if full and ran < full else f"{ran} epochs"
     return f"{len(seeds(group))} seeds, {budget}{note}"
 
@@ -204,11 +204,18 @@ def cell(group: Sequence[Run], system: System | None, kind: str) -> str:
     several = f"{len(scores)} seeds, sd {100 * np.std(scores, ddof=1):.1f}" if len(scores) > 1 else "1 seed"
     full = system is None or ran >= sum(system.phases)
     budget = f"{ran} epochs" if full else f"*reduced budget*: {ran} of {sum(system.phases)} epochs"
-    note = (", bfloat16" if config["precision"] != "float32" else "") + (
+    note = stopped(group) + (", bfloat16" if config["precision"] != "float32" else "") + (
         ", scored on its training images" if on_training else ""
     )
     text = f"{percent(value)} {NAMED[kept]} ({beside}), n = {n:,}, {several}, {budget}{note}"
     return text + (mirror_images(group, name_seeds=True) if kind == "sound" else "")
+
+
+def stopped(group: Sequence[Run]) -> str:
+    """After which epoch early stopping ended them, where it did."""
+    ended = {run.facts["epochs"] for run in group}
+    span = " to ".join(map(str, sorted({min(ended), max(ended)})))
+    return f", stopped early after {span}" if min(ended) < sum(group[0].epochs) else ""
 
 
 def _kept(keep: Sequence[str]) -> list[str]:
@@ -293,7 +300,7 @@ def _result(group: Sequence[Run]) -> tuple[str, list[str]]:
         f"{100 * uar:.1f}", f"{100 * f1:.1f}",
         _claimed(config, system, changes(group[0])), f"{minutes:.0f} min, {group[0].facts['device']}",
     ]  # fmt: skip
-    return " | ".join([_called(group[0], system), _protocol(group[0]), _budget(group[0], system)]), cells
+    return " | ".join([_called(group[0], system), _protocol(group[0]), _budget(group, system)]), cells
 
 
 def _claimed(config: dict, system: System | None, change: str) -> str:
@@ -329,9 +336,10 @@ def _protocol(run: Run) -> str:
     return f"{DATA[run.config['dataset']]}, {run.config['protocol']}: {where}{grouped}"
 
 
-def _budget(run: Run, system: System | None) -> str:
+def _budget(group: Sequence[Run], system: System | None) -> str:
+    run = group[0]
     ran = " + ".join(map(str, run.epochs))
-    note = ", bfloat16" if run.config["precision"] != "float32" else ""
+    note = stopped(group) + (", bfloat16" if run.config["precision"] != "float32" else "")
     if not system:
         return f"{ran} epochs{note}"
     if run.epochs == system.phases:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import subprocess
 import sys
@@ -77,6 +78,16 @@ def test_records_fill_both_cells_with_what_one_must_know(reports: Path) -> None:
     assert ", last epoch (epoch CHOSEN ON TEST 100.0 [" in one_page.cell(again)
     (row,) = [text for text in one_page.markdown([found]).splitlines() if "Model 2" in text]
     assert "| 97.97 % | **95.0** [" in row and "*reduced budget*: 30 of 50 epochs |" in row
+
+
+def test_early_stopping_is_said_and_makes_no_budget_reduced(reports: Path) -> None:
+    (config,) = protocols.configs("resnet_transfer", "fer2013", "sound")
+    for seed, epochs, said in ((0, 37, "37"), (1, 50, "37 to 50")):
+        folder = finished(reports / "runs", replace(config, seed=seed), [0.7, 0.8, 0.9]).path
+        run = json.loads((folder / "run.json").read_text(encoding="utf-8"))
+        (folder / "run.json").write_text(json.dumps(run | {"epochs": epochs}), encoding="utf-8")
+        dot = line(reports, "ResNet50, from random weights (report: ImageNet)", "fer2013").dots[SOUND]
+        assert dot.budget == f"50 epochs, stopped early after {said}, bfloat16" and not dot.reduced
 
 
 def test_the_budget_is_marked_and_not_the_seeds(reports: Path) -> None:
