@@ -210,7 +210,7 @@ def _detail(claim: Claim, change: str, stands: bool) -> str:
     """The network in words; `stands` where nothing unmodified is on record, and what is stands for the system."""
     network, _, start = (detail := NETWORKS[claim.model]).partition(", ")
     if change and stands:
-        return f"{network}, {change.removeprefix('from ')} (report: {start})"
+        return f"{network}, {change.removeprefix('from ')}, not {start}'s"
     return f"{detail}, *modified*: {change}" if change else detail
 
 

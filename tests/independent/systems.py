@@ -124,7 +124,7 @@ def systems(runs: Sequence[Run]) -> dict[str, Row]:
             reported, sound = (_first(side, system.phases) for side in found)
             name, claimed = f"{system.report}: {system.words}", "–" if change else system.claimed
             if stands and change == _RANDOM:
-                name, claimed = f"{system.report}: ResNet50, random weights (report: ImageNet)", system.claimed
+                name, claimed = f"{system.report}: ResNet50, random weights, not ImageNet's", system.claimed
             elif change:
                 name += f", *modified*: {change}"
             rows[f"{name} | {DATA[system.dataset]}"] = Row(claimed, system, reported, sound)

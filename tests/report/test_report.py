@@ -86,7 +86,7 @@ def test_early_stopping_is_said_and_makes_no_budget_reduced(reports: Path) -> No
         folder = finished(reports / "runs", replace(config, seed=seed), [0.7, 0.8, 0.9]).path
         run = json.loads((folder / "run.json").read_text(encoding="utf-8"))
         (folder / "run.json").write_text(json.dumps(run | {"epochs": epochs}), encoding="utf-8")
-        dot = line(reports, "ResNet50, random weights (report: ImageNet)", "fer2013").dots[SOUND]
+        dot = line(reports, "ResNet50, random weights, not ImageNet's", "fer2013").dots[SOUND]
         assert dot.budget == f"50 epochs, stopped early after {said}, bfloat16" and not dot.reduced
 
 
@@ -182,7 +182,7 @@ def test_random_weights_stand_for_imagenets_until_those_are_on_record(reports: P
         for options in ({}, {"weights": "imagenet"})
     )
     finished(reports / "runs", from_random, [0.6, 0.6, 0.6])
-    own = line(reports, "ResNet50, random weights (report: ImageNet)", "fer2013")
+    own = line(reports, "ResNet50, random weights, not ImageNet's", "fer2013")
     assert own.printed == "0.61" and own.dots[SOUND].note.endswith(", n = 40, 1 seed, 50 epochs, bfloat16")
     assert "modified" not in one_page.figure([own]).axes[0].texts[0].get_text()
     finished(reports / "runs", from_imagenet, [0.7, 0.7, 0.7])
