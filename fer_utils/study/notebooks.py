@@ -25,7 +25,7 @@ from fer_utils.files.writing import storage_errors
 
 SOLUTIONS = "solutions"
 """The folder beside the lessons that holds the solutions of their exercises."""
-_LINK = re.compile(r"(?<=\]\()[^()\s#:]+")
+_LINK = re.compile(r"(?<=\]\()[^()\s#:]+(?=[#)])")
 
 
 class KernelDied(RuntimeError):
